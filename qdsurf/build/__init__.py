@@ -1,0 +1,1 @@
+"""Builders: a crystal becomes a surface."""

@@ -1,0 +1,1 @@
+"""Energies of stated reactions: plan the states, evaluate them, combine them."""

@@ -1,0 +1,35 @@
+"""The nouns, their units and the ion ledger."""
+
+from qdsurf.model.ledger import ELECTRON, Ledger, LedgerEntry
+from qdsurf.model.nouns import (
+    Anchor,
+    CbcClass,
+    Crystal,
+    Energy,
+    Ligand,
+    Method,
+    Reaction,
+    Site,
+    Source,
+    Surface,
+    Takes,
+    fragment_species,
+)
+
+__all__ = [
+    "ELECTRON",
+    "Anchor",
+    "CbcClass",
+    "Crystal",
+    "Energy",
+    "Ledger",
+    "LedgerEntry",
+    "Ligand",
+    "Method",
+    "Reaction",
+    "Site",
+    "Source",
+    "Surface",
+    "Takes",
+    "fragment_species",
+]

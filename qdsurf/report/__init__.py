@@ -1,0 +1,1 @@
+"""Rows become a table, figures and a page to look at."""
