@@ -1,0 +1,82 @@
+"""Surface chemistry of quantum dots: surfaces, ligands, charges, energies whose reactions are stated.
+
+>>> import qdsurf as qs
+>>> crystal = qs.load_crystal("CsPbBr3-cubic")
+>>> qs.cut_slab(crystal, (0, 0, 1), layers=2, termination="CsBr").charge
+0
+
+Names are loaded when they are first used, so that ``import qdsurf`` stays fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "load_crystal": "qdsurf.crystals",
+    "load_ligand": "qdsurf.ligands",
+    "ligand_from_smiles": "qdsurf.ligands",
+    "load_method": "qdsurf.methods",
+    "list_shelf": "qdsurf.library",
+    "cut_slab": "qdsurf.build.slabs",
+    "terminations": "qdsurf.build.slabs",
+    "remove": "qdsurf.build.defects",
+    "pair_vacancy": "qdsurf.build.defects",
+    "attach": "qdsurf.attach",
+    "binding_energy": "qdsurf.energy.binding",
+    "load_campaign": "qdsurf.campaign",
+    "screen": "qdsurf.campaign",
+    "write_report": "qdsurf.report",
+    "read_surface": "qdsurf.model.files",
+    "write_structure": "qdsurf.model.files",
+}
+
+if TYPE_CHECKING:
+    from qdsurf.attach import attach
+    from qdsurf.build.defects import pair_vacancy, remove
+    from qdsurf.build.slabs import cut_slab, terminations
+    from qdsurf.campaign import load_campaign, screen
+    from qdsurf.crystals import load_crystal
+    from qdsurf.energy.binding import binding_energy
+    from qdsurf.library import list_shelf
+    from qdsurf.ligands import ligand_from_smiles, load_ligand
+    from qdsurf.methods import load_method
+    from qdsurf.model.files import read_surface, write_structure
+    from qdsurf.report import write_report
+
+__all__ = [
+    "__version__",
+    "attach",
+    "binding_energy",
+    "cut_slab",
+    "ligand_from_smiles",
+    "list_shelf",
+    "load_campaign",
+    "load_crystal",
+    "load_ligand",
+    "load_method",
+    "pair_vacancy",
+    "read_surface",
+    "remove",
+    "screen",
+    "terminations",
+    "write_report",
+    "write_structure",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its room on first use."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'qdsurf' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)

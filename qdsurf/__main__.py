@@ -1,0 +1,5 @@
+"""Run the command line with ``python -m qdsurf``."""
+
+from qdsurf.cli import main
+
+main()

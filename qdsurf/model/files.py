@@ -1,0 +1,140 @@
+"""Write structures to files and read a Surface back; nothing half-written stays behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qdsurf.errors import AskError
+from qdsurf.model.nouns import Site, Surface
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
+    """Call *write* with a temporary path beside *path*, then rename it into place.
+
+    Raises
+    ------
+    AskError
+        The folder does not exist or cannot be written to.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise AskError(f"the folder {str(path.parent)!r} does not exist")
+    try:
+        with tempfile.TemporaryDirectory(prefix=".qdsurf-", dir=path.parent) as folder:
+            part = Path(folder) / path.name
+            write(part)
+            os.replace(part, path)
+    except PermissionError as error:
+        raise AskError(f"{str(path)!r} cannot be written: {error.strerror}") from error
+    return path
+
+
+def described(surface: Surface) -> Atoms:
+    """Return the atoms of *surface* with charge, ledger, recipe and sites in ``atoms.info``."""
+    atoms = surface.atoms.copy()
+    atoms.info = {
+        "name": surface.name,
+        "charge": surface.charge,
+        "electrons": surface.electrons,
+        "charges": json.dumps(dict(surface.charges)),
+        "ledger": str(surface.ledger),
+        "recipe": json.dumps(dict(surface.recipe), default=str),
+        "sites": json.dumps([_plain(s) for s in surface.sites]),
+        "bonds": json.dumps(surface.bonds),
+    }
+    return atoms  # type: ignore[no-any-return]
+
+
+def write_structure(surface: Surface, path: str | Path) -> Path:
+    """Write *surface* in the format of ASE that the ending of *path* names.
+
+    Extended XYZ keeps roles, ledger, recipe and sites, so that `read_surface` gives an equal Surface.
+
+    Raises
+    ------
+    AskError
+        The ending names no format that ASE can write.
+    """
+    from ase.io import write
+    from ase.io.formats import UnknownFileTypeError, filetype
+
+    path = Path(path)
+    try:
+        kind = "extxyz" if path.suffix in (".extxyz", ".xyz") else filetype(path.name, read=False)
+    except UnknownFileTypeError as error:
+        raise AskError(f"no format of ASE is known for {path.name!r}; .extxyz always works") from error
+    atoms = described(surface) if kind == "extxyz" else surface.atoms.copy()
+    if kind != "extxyz":
+        atoms.info = {}
+    if kind == "vasp":
+        from ase.build import sort
+
+        atoms = sort(atoms)
+    return write_whole(path, lambda part: write(part, atoms, format=kind))
+
+
+def read_surface(path: str | Path) -> Surface:
+    """Read a Surface from extended XYZ that qdsurf wrote.
+
+    Raises
+    ------
+    AskError
+        No such file, or it lacks the ledger that only qdsurf writes.
+    """
+    from ase.io import read
+
+    path = Path(path)
+    if not path.is_file():
+        raise AskError(f"no file {str(path)!r}")
+    try:
+        atoms = read(path, format="extxyz")
+        info = {k: _parsed(atoms.info[k]) for k in ("charges", "recipe", "sites", "bonds")}
+    except Exception as error:
+        raise AskError(f"{str(path)!r} is no structure written by qdsurf: {error}") from error
+    charge, electrons = int(atoms.info["charge"]), int(atoms.info.get("electrons", 0))
+    name = str(atoms.info["name"])
+    atoms.info, atoms.calc = {}, None
+    return Surface(
+        name=name,
+        atoms=atoms,
+        charges=info["charges"],
+        sites=tuple(_site(s) for s in info["sites"]),
+        recipe=info["recipe"],
+        target_charge=charge,
+        electrons=electrons,
+        bonds=tuple((int(i), int(j), float(o)) for i, j, o in info["bonds"]),
+    )
+
+
+def _parsed(value: Any) -> Any:
+    """Return JSON parsed; extended XYZ readers may have parsed it already."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _plain(site: Site) -> dict[str, Any]:
+    """Return *site* as plain numbers and strings."""
+    plain = dict(vars(site))
+    return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in plain.items()}
+
+
+def _site(plain: dict[str, Any]) -> Site:
+    """Return the Site of `_plain`."""
+    values = dict(plain)
+    for key in ("position", "normal"):
+        values[key] = np.array(values[key], dtype=float)
+    for key in ("atoms", "neighbours"):
+        values[key] = tuple(int(i) for i in values[key])
+    values["facet"] = None if values["facet"] is None else tuple(int(i) for i in values["facet"])
+    return Site(**values)

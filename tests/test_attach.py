@@ -1,0 +1,132 @@
+"""Every ligand of the shelf goes onto a suitable surface without overlap and with the right charge."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+import qdsurf as qs
+from qdsurf.attach import suitable_sites
+from qdsurf.errors import AskError, ChargeError, PlacementError
+from qdsurf.model import Surface
+
+# each ligand is tried on these in turn; the first whose sites have its charge must take it
+SURFACES = {
+    "CsPbBr3": ("CsPbBr3-cubic", (0, 0, 1), "CsBr"),
+    "CsPbBr3-lead": ("CsPbBr3-cubic", (0, 0, 1), "PbBr2"),
+    "PbS": ("PbS", (1, 0, 0), None),
+}
+
+
+@cache
+def surface(name: str) -> Surface:
+    crystal, hkl, termination = SURFACES[name]
+    return qs.cut_slab(qs.load_crystal(crystal), hkl, layers=3, termination=termination, repeat=(3, 3))
+
+
+def suitable(name: str) -> Surface:
+    ligand = qs.load_ligand(name)
+    for key in SURFACES:
+        try:
+            suitable_sites(surface(key), ligand)
+        except (AskError, ChargeError):
+            continue
+        return surface(key)
+    raise AssertionError(f"no surface of the shelf suits {name}")
+
+
+@pytest.mark.parametrize("name", qs.list_shelf("ligands"))
+def test_every_ligand_of_the_shelf_attaches(name: str) -> None:
+    base = suitable(name)
+    before = base.atoms.copy()
+    bound = qs.attach(base, {name: 1})
+    assert bound.charge == base.charge == 0
+    assert bound.ledger[name] == 1
+    assert base.atoms == before
+    contact = bound.contacts()
+    assert contact is None or not contact.overlaps, str(contact)
+    ligand = qs.load_ligand(name)
+    placed = bound.atoms[bound.atoms.arrays["species"] == name]
+    assert len(placed) == len(ligand.atoms)
+    # the molecule is moved as a rigid body: its own distances are those of one of its conformers
+    distances = placed.get_all_distances()
+    assert any(np.allclose(distances, c.get_all_distances(), atol=1e-6) for c in ligand.conformers)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("acetate", {"Br": -1}),
+        ("butylammonium", {"Cs": -1}),
+        ("glycine", {"Br": -1, "Cs": -1}),
+        ("methylamine", {}),
+        ("lead-bromide", {}),
+    ],
+)
+def test_what_replaces_what_is_in_the_ledger(name: str, change: dict[str, int]) -> None:
+    base = surface("CsPbBr3-lead") if name == "methylamine" else surface("CsPbBr3")
+    bound = qs.attach(base, {name: 1})
+    for ion in ("Cs", "Pb", "Br"):
+        assert bound.ledger[ion] - base.ledger[ion] == change.get(ion, 0), ion
+
+
+def test_the_ammonium_points_its_hydrogens_to_halides() -> None:
+    """Oleylammonium on CsPbBr3 makes N-H...Br bonds (doi:10.1021/acs.jpclett.7b02192)."""
+    bound = qs.attach(surface("CsPbBr3"), {"methylammonium": 1}).atoms
+    hydrogens = [
+        a.index for a in bound
+        if a.symbol == "H" and a.index in np.flatnonzero(bound.arrays["role"] == "ligand")
+    ]  # fmt: skip
+    bromides = [a.index for a in bound if a.symbol == "Br"]
+    nearest = [bound.get_distances(h, bromides, mic=True).min() for h in hydrogens]
+    assert sum(d < 3.0 for d in nearest) >= 2
+
+
+def test_same_seed_same_bytes_and_another_seed_another_pose() -> None:
+    first, again, other = (qs.attach(surface("CsPbBr3"), {"benzoate": 1}, seed=s).atoms for s in (1, 1, 2))
+    assert first.positions.tobytes() == again.positions.tobytes()
+    assert not np.allclose(first.positions, other.positions)
+
+
+def test_a_mixture_has_exact_counts_and_no_overlap() -> None:
+    bound = qs.attach(surface("CsPbBr3"), {"acetate": 4, "methylammonium": 3})
+    assert (bound.ledger["acetate"], bound.ledger["methylammonium"], bound.charge) == (4, 3, 0)
+    contact = bound.contacts()
+    assert contact is not None
+    assert not contact.overlaps, str(contact)
+
+
+def test_twenty_neutral_amines_leave_the_charge_unchanged() -> None:
+    bound = qs.attach(surface("PbS"), {"methylamine": 12})
+    assert bound.charge == 0
+    assert bound.ledger["methylamine"] == 12
+
+
+def test_wrong_questions_are_refused() -> None:
+    with pytest.raises(ChargeError, match="charged"):
+        qs.attach(surface("PbS"), {"acetate": 1})
+    with pytest.raises(AskError, match="sites"):
+        qs.attach(surface("CsPbBr3"), {"acetate": 1000})
+    with pytest.raises(AskError, match="unit"):
+        qs.attach(surface("CsPbBr3"), {"acetate": 1}, unit="percent")  # type: ignore[arg-type]
+    with pytest.raises(LookupError, match="acetate"):
+        qs.attach(surface("CsPbBr3"), {"acetat": 1})
+
+
+def test_what_finds_no_room_is_an_error_that_names_the_site() -> None:
+    narrow = qs.cut_slab(qs.load_crystal("CsPbBr3-cubic"), (0, 0, 1), layers=1, termination="CsBr")
+    with pytest.raises(PlacementError, match="dodecylbenzenesulfonate has no room at"):
+        qs.attach(narrow, {"dodecylbenzenesulfonate": 2})
+
+
+def test_a_written_surface_reads_back_equal(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    bound = qs.attach(surface("CsPbBr3"), {"acetate": 1, "butylammonium": 1})
+    qs.write_structure(bound, tmp_path / "bound.extxyz")
+    back = qs.read_surface(tmp_path / "bound.extxyz")
+    assert back.ledger == bound.ledger
+    assert len(back.sites) == len(bound.sites)
+    assert np.allclose(back.atoms.positions, bound.atoms.positions, atol=1e-7)
+    for key in ("fragment", "species", "role", "anchor", "layer"):
+        assert (back.atoms.arrays[key] == bound.atoms.arrays[key]).all(), key
