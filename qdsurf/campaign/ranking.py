@@ -1,0 +1,77 @@
+"""Rank rows within groups whose energies answer the same question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+# Order of the groups in every table.
+GROUPS = ("X, anion site", "X, cation site", "L", "zwitterion", "Z")
+
+
+def group_of(row: Mapping[str, Any]) -> str:
+    """Return the class label of *row*.
+
+    >>> group_of({"cbc_class": "X", "binds": "anion site"})
+    'X, anion site'
+    """
+    cbc, binds = row.get("cbc_class") or "?", row.get("binds") or ""
+    if cbc == "Z":
+        return "Z"
+    if binds == "pair":
+        return "zwitterion"
+    return f"X, {binds}" if cbc == "X" and binds else cbc
+
+
+def _why_unranked(row: Mapping[str, Any]) -> str:
+    """Return why *row* has no rank, or "" where it can have one."""
+    if row.get("status") != "done":
+        return f"failed: {row.get('cause') or 'no cause recorded'}"
+    if row.get("energy_eV") is None:
+        return "no energy"
+    if not row.get("converged"):
+        return "not converged: the forces did not fall below the threshold"
+    return ""
+
+
+def _rank_group(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Sort the rows of one group by energy and number them; ties share a number."""
+    rows = sorted(rows, key=lambda row: (row["energy_eV"], row["ligand"]))
+    ranked: list[dict[str, Any]] = []
+    leader, number = rows[0], 1
+    for place, row in enumerate(rows, start=1):
+        width = max(row.get("uncertainty_eV") or 0.0, leader.get("uncertainty_eV") or 0.0)
+        # Compared with the leader, not the neighbour: a chain of small steps must not tie ends far apart.
+        if place > 1 and row["energy_eV"] - leader["energy_eV"] >= width:
+            leader, number = row, place
+        ranked.append({**row, "rank": number})
+    shared = [row["rank"] for row in ranked]
+    return [{**row, "tied": shared.count(row["rank"]) > 1} for row in ranked]
+
+
+def rank(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return *rows* ranked within their class, the most negative energy first.
+
+    Ligands closer to the leader of their tie than the larger of the two uncertainties share a rank,
+    like 1, 1, 3. Rows that failed or did not converge come last, without a rank and with the reason.
+
+    Each row gains "group" (the class label; with the reaction where a class has several, because
+    their energies have different zeros), "rank", "tied" and "unranked" (the reason, or "").
+    """
+    groups: dict[str, dict[tuple[str, str], list[dict[str, Any]]]] = {}
+    last: list[dict[str, Any]] = []
+    for row in rows:
+        label, why = group_of(row), _why_unranked(row)
+        if why:
+            last.append({**row, "group": label, "rank": None, "tied": False, "unranked": why})
+            continue
+        zero = (str(row.get("reaction") or ""), str(row.get("method") or ""))
+        groups.setdefault(label, {}).setdefault(zero, []).append({**row, "unranked": ""})
+    ranked: list[dict[str, Any]] = []
+    order = [name for name in GROUPS if name in groups] + sorted(set(groups) - set(GROUPS))
+    for label in order:
+        for (reaction, method), members in sorted(groups[label].items()):
+            several = len(groups[label]) > 1
+            named = f"{label} ({', '.join(filter(None, (reaction, method)))})" if several else label
+            ranked += [{**row, "group": named} for row in _rank_group(members)]
+    return ranked + sorted(last, key=lambda row: (row["group"], row["ligand"]))
