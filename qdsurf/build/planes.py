@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from math import gcd
 from typing import TYPE_CHECKING
 
@@ -102,11 +103,9 @@ def parse_hkl(hkl: tuple[int, int, int] | str) -> tuple[int, int, int]:
         Not three integers, all zero, or with a common divisor (the message gives the reduced one).
     """
     if isinstance(hkl, str):
-        import re
-
         text = hkl.strip().strip("()")
         spaced = re.split(r"[\s,]+", text)
-        hkl = tuple(spaced if len(spaced) > 1 else re.findall(r"-?\d", text))  # type: ignore[assignment]
+        hkl = tuple(spaced if len(spaced) > 1 else re.findall(r"-?\d", text))
     try:
         indices = tuple(int(i) for i in hkl)
     except (TypeError, ValueError):
@@ -189,7 +188,7 @@ def _true_miller(crystal: Crystal, hkl: tuple[int, int, int]) -> Vectors:
     """Return *hkl* in the conventional cell; a pseudo-cubic facet is transformed, not yet reduced."""
     if crystal.pseudocubic is None:
         return np.array(hkl, dtype=float)
-    return np.linalg.inv(np.array(crystal.pseudocubic)) @ np.array(hkl)
+    return np.asarray(np.linalg.inv(np.array(crystal.pseudocubic)) @ np.array(hkl))
 
 
 def stack(crystal: Crystal, hkl: tuple[int, int, int], *, scale: float = 1.0) -> Stack:
@@ -249,7 +248,7 @@ def _planes(ions: list[Ion], oriented: Vectors) -> tuple[Plane, ...]:
     first = int(starts[0])
     moved = [Ion(i.species, i.symbols, i.shape, i.centre + oriented[2]) for i in ions[:first]]
     ordered, bounds = ions[first:] + moved, [*(starts - first).tolist(), len(ions)]
-    groups = [ordered[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    groups = [ordered[a:b] for a, b in pairwise(bounds)]
     return tuple(Plane(tuple(group), formula(i.species for i in group)) for group in groups)
 
 

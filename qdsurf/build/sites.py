@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -74,36 +74,35 @@ def find_sites(
         missing, length = around.deficit(fragment)
         for face in faces:
             normal = np.array([0.0, 0.0, face])
-            common = dict(
-                normal=normal, species=around.species[fragment], facet=facet, location="face", layer=layer
-            )
             if layer in outer and charge:
-                kind = "anion site" if charge < 0 else "cation site"
-                near = tuple(sorted({m for f, _ in bound for m in around.members[f]}))
-                place = around.centres[fragment].copy()
-                found.append(
-                    Site(
-                        position=place,
-                        kind=kind,
-                        coordination=len(bound),
-                        atoms=members,
-                        neighbours=near,
-                        **common,
-                    )  # type: ignore[arg-type]
+                ion = Site(
+                    position=around.centres[fragment].copy(),
+                    normal=normal,
+                    kind="anion site" if charge < 0 else "cation site",
+                    species=around.species[fragment],
+                    facet=facet,
+                    location="face",
+                    layer=layer,
+                    coordination=len(bound),
+                    atoms=members,
+                    neighbours=tuple(sorted({m for f, _ in bound for m in around.members[f]})),
                 )
+                found.append(ion)
             if missing:
-                kind = "on an anion" if charge < 0 else "on a cation"
-                place = around.centres[fragment] + length * _open_direction([v for _, v in bound], normal)
-                found.append(
-                    Site(
-                        position=place,
-                        kind=kind,
-                        coordination=len(bound),
-                        atoms=(),
-                        neighbours=members,
-                        **common,
-                    )  # type: ignore[arg-type]
+                away = _open_direction([v for _, v in bound], normal)
+                above = Site(
+                    position=around.centres[fragment] + length * away,
+                    normal=normal,
+                    kind="on an anion" if charge < 0 else "on a cation",
+                    species=around.species[fragment],
+                    facet=facet,
+                    location="face",
+                    layer=layer,
+                    coordination=len(bound),
+                    atoms=(),
+                    neighbours=members,
                 )
+                found.append(above)
     found.sort(key=_sorting_key(atoms, charges))
     return _vacated_first(tuple(vacated), found)
 
@@ -118,7 +117,7 @@ def _open_direction(bonds: list[NDArray[np.float64]], normal: NDArray[np.float64
     return np.asarray(total / length)
 
 
-def _sorting_key(atoms: Atoms, charges: Mapping[str, int]):  # type: ignore[no-untyped-def]
+def _sorting_key(atoms: Atoms, charges: Mapping[str, int]) -> Callable[[Site], tuple[float, ...]]:
     """Return the key that puts sites into their documented order."""
     centre = atoms.cell.array[:2].sum(axis=0) / 2
     inverse = np.linalg.inv(atoms.cell.array)

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
-from qdsurf.build.bonds import Neighbours, bulk_bonds
+from qdsurf.build.assemble import assemble, count_species, formal_dipole, leave_out, set_roles
+from qdsurf.build.bonds import bulk_bonds
 from qdsurf.build.planes import Plane, Stack, parse_hkl, stack
 from qdsurf.build.sites import find_sites
 from qdsurf.errors import AskError, ChargeError
 from qdsurf.model.nouns import Crystal, Surface
-
-if TYPE_CHECKING:
-    from ase import Atoms
 
 # Largest formal dipole along the normal, in e Å per surface cell, of a slab that counts as non-polar.
 POLAR = 0.05
@@ -90,13 +86,13 @@ def cut_slab(
     chosen = _choose(crystal, facet, planes, cuts, termination, charge, compensate)
     formula = chosen[-1].formula
     name = f"{crystal.name}({''.join(map(str, facet))})-{formula}"
-    atoms = _assemble(chosen, planes, repeat, vacuum)
+    atoms = assemble(chosen, planes, repeat, vacuum)
     if compensate is not None:
-        _leave_out(atoms, crystal, charge, name)
-    net = sum(crystal.charges[s] * n for s, n in _species(atoms).items())
+        leave_out(atoms, crystal, charge, name)
+    net = sum(crystal.charges[s] * n for s, n in count_species(atoms).items())
     if net != charge:
         raise ChargeError(_charged(name, net, charge, "in this cell"))
-    dipole = _dipole(atoms, crystal)
+    dipole = formal_dipole(atoms, crystal)
     if abs(dipole) > POLAR:
         raise ChargeError(
             f"{name}: polar; the formal charges have a dipole of {dipole:+.2f} e Å per cell along the "
@@ -251,100 +247,3 @@ def _charged(name: str, net: int, charge: int, where: str) -> str:
         f"{name}: the formal charges sum to {net:+d} {where}, asked for {charge:+d}; a charged facet needs "
         f"compensation: another termination, compensate='vacancies' with a repeat that allows it, or ligands"
     )
-
-
-def _assemble(planes: list[Plane], repeats: Stack, repeat: tuple[int, int], vacuum: float) -> Atoms:
-    """Return the atoms of *planes*, ions wrapped into the surface cell, centred in the height."""
-    from ase import Atoms as AtomsClass
-
-    surface = repeats.cell.copy()
-    bottom = min(float((i.centre + i.shape)[:, 2].min()) for p in planes for i in p.ions)
-    top = max(float((i.centre + i.shape)[:, 2].max()) for p in planes for i in p.ions)
-    surface[2] = [0.0, 0.0, top - bottom + vacuum]
-    # A cell of no height is not a cell: one plane without vacuum gets 1 Å.
-    surface[2, 2] = max(surface[2, 2], 1.0)
-    lift = np.array([0.0, 0.0, (surface[2, 2] - top - bottom) / 2])
-    symbols: list[str] = []
-    rows: list[np.ndarray[Any, Any]] = []
-    fragment: list[int] = []
-    species: list[str] = []
-    layer: list[int] = []
-    number = 0
-    inverse = np.linalg.inv(surface)
-    for level, plane in enumerate(planes):
-        for across in range(repeat[0]):
-            for along in range(repeat[1]):
-                for ion in plane.ions:
-                    fractional = (ion.centre + lift) @ inverse
-                    fractional[:2] = (fractional[:2] + 1e-6) % 1.0 - 1e-6
-                    centre = fractional @ surface + across * surface[0] + along * surface[1]
-                    rows.extend(centre + ion.shape)
-                    symbols.extend(ion.symbols)
-                    size = len(ion.symbols)
-                    fragment += [number] * size
-                    species += [ion.species] * size
-                    layer += [level] * size
-                    number += 1
-    cell = surface * np.array([[repeat[0]], [repeat[1]], [1]])
-    atoms = AtomsClass(symbols, np.array(rows), cell=cell, pbc=(True, True, False))
-    atoms.set_array("fragment", np.array(fragment))
-    atoms.set_array("species", np.array(species, dtype="U32"))
-    atoms.set_array("role", np.array(["core"] * len(atoms), dtype="U8"))
-    atoms.set_array("anchor", np.zeros(len(atoms), dtype=bool))
-    atoms.set_array("layer", np.array(layer))
-    return atoms
-
-
-def set_roles(atoms: Atoms, charges: dict[str, int]) -> None:
-    """Write the array ``role``: "surface" for the outermost planes and under-coordinated ions."""
-    from qdsurf.build.bonds import stored_bonds
-
-    around = Neighbours(atoms, charges, stored_bonds(atoms))
-    layer, role = atoms.arrays["layer"], atoms.arrays["role"]
-    lattice = role != "ligand"
-    outer = np.isin(layer, [layer[lattice].min(), layer[lattice].max()])
-    for fragment in around.fragments:
-        members = list(around.members[fragment])
-        exposed = bool(outer[members[0]]) or around.deficit(fragment)[0] > 0
-        role[members] = "surface" if exposed else "core"
-
-
-def _species(atoms: Atoms) -> Counter[str]:
-    """Return how many ions of each species there are."""
-    from qdsurf.model.nouns import fragment_species
-
-    return Counter(fragment_species(atoms).values())
-
-
-def _dipole(atoms: Atoms, crystal: Crystal) -> float:
-    """Return the formal dipole along z in e Å per cell, about the middle of the cell."""
-    fragments = atoms.arrays["fragment"]
-    total = 0.0
-    for number, name in zip(*np.unique(fragments, return_index=True), strict=True):
-        height = float(atoms.positions[fragments == number, 2].mean()) - float(atoms.cell[2, 2]) / 2
-        total += crystal.charges[str(atoms.arrays["species"][name])] * height
-    return total
-
-
-def _leave_out(atoms: Atoms, crystal: Crystal, charge: int, name: str) -> None:
-    """Delete ions of the outermost planes, evenly on both faces, until *charge* is reached."""
-    net = sum(crystal.charges[s] * n for s, n in _species(atoms).items()) - charge
-    if not net:
-        return
-    layer, fragments = atoms.arrays["layer"], atoms.arrays["fragment"]
-    gone: list[int] = []
-    for face in (int(layer.min()), int(layer.max())):
-        here = list(dict.fromkeys(fragments[layer == face].tolist()))
-        kinds = {f: crystal.charges[str(atoms.arrays["species"][fragments == f][0])] for f in here}
-        wrong = [f for f in here if kinds[f] * net > 0]
-        size = abs(kinds[wrong[0]]) if wrong else 0
-        if not size or abs(net) % (2 * size) or abs(net) // (2 * size) >= len(wrong):
-            raise ChargeError(
-                f"{name}: the charge {net:+d} cannot be taken evenly from the two outermost planes of this "
-                f"cell; take a larger repeat"
-            )
-        # Every second ion and so on, so that the vacancies lie apart.
-        count = abs(net) // (2 * size)
-        gone += [wrong[(k * len(wrong)) // count] for k in range(count)]
-    del atoms[np.isin(fragments, gone)]
-    atoms.arrays["fragment"] = np.unique(atoms.arrays["fragment"], return_inverse=True)[1]
