@@ -3,7 +3,7 @@
 Neither RDKit nor ASE is loaded until a ligand is made.
 """
 
-from qdsurf.ligands.conformers import free_form_atoms
+from qdsurf.ligands.free import free_form_atoms
 from qdsurf.ligands.groups import GROUPS, Group
 from qdsurf.ligands.shelf import load_ligand
 from qdsurf.ligands.smiles import ligand_from_smiles

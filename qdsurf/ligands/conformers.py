@@ -1,4 +1,4 @@
-"""Geometries of molecules and ions: extended ones to bind, the lowest one for a free molecule."""
+"""Geometries of the bound form of a ligand: different ones, the most extended first."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qdsurf.errors import AskError
+from qdsurf.ligands.groups import METALS, pattern
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -20,8 +21,6 @@ Positions = NDArray[np.float64]
 _BENT = {"Pb": 100.0, "Sn": 97.0, "Ge": 100.0}
 # Heavy-atom root mean square distance in Å below which two conformers count as the same one.
 _SAME = 0.4
-# Distance in Å between the charged atom of an ion and a monoatomic counter-ion of a free salt.
-_SALT = 3.2
 
 
 def build_conformers(mol: Mol, anchor: tuple[int, ...], count: int, seed: int) -> tuple[Atoms, ...]:
@@ -58,22 +57,44 @@ def _cached(
     smiles: str, order: tuple[int, ...], anchor: tuple[int, ...], count: int, seed: int
 ) -> tuple[tuple[int, ...], tuple[Positions, ...]]:
     """Return atomic numbers and positions; the atoms of *smiles* are the atoms *order*."""
-    from rdkit import Chem
+    from rdkit import Chem, rdBase
 
     read = Chem.MolFromSmiles(smiles)
     mol = Chem.AddHs(Chem.RenumberAtoms(read, np.argsort(order).tolist()))
     numbers = tuple(atom.GetAtomicNum() for atom in mol.GetAtoms())
-    simple = _simple(mol)
+    simple = simple_geometry(mol)
     if simple is not None:
         return numbers, (_orient(simple, anchor),)
     heavy = [index for index, number in enumerate(numbers) if number > 1]
-    pool = _embed(mol, count + 4, seed, electrostatics=False)
+    with rdBase.BlockLogs():
+        pool = embed(mol, count + 4, seed, electrostatics=False)
     oriented = sorted((_orient(xyz, anchor) for xyz, _ in pool), key=lambda xyz: -_length(xyz, heavy))
+    alike = _permutations(read, order)
     chosen: list[Positions] = []
     for xyz in oriented:
-        if len(chosen) < count and all(_distance(xyz[heavy], old[heavy]) > _SAME for old in chosen):
+        if len(chosen) < count and all(
+            _distance(xyz[list(same)], old[heavy]) > _SAME for old in chosen for same in alike
+        ):
             chosen.append(xyz)
     return numbers, tuple(chosen)
+
+
+def _permutations(read: Mol, order: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return the renumberings of heavy atoms that leave the skeleton as it is, the first hundred of them.
+
+    Bond orders and charges are left out: the two oxygen atoms of a carboxylate are the same.
+    """
+    from rdkit import Chem
+
+    skeleton = Chem.RWMol()
+    renumbered = Chem.RenumberAtoms(read, np.argsort(order).tolist())
+    for atom in renumbered.GetAtoms():
+        skeleton.AddAtom(Chem.Atom(atom.GetAtomicNum()))
+    for bond in renumbered.GetBonds():
+        skeleton.AddBond(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), Chem.BondType.SINGLE)
+    skeleton.UpdatePropertyCache(strict=False)
+    Chem.FastFindRings(skeleton)
+    return [tuple(match) for match in skeleton.GetSubstructMatches(skeleton, uniquify=False, maxMatches=100)]
 
 
 def _length(xyz: Positions, heavy: list[int]) -> float:
@@ -83,8 +104,8 @@ def _length(xyz: Positions, heavy: list[int]) -> float:
 
 def _orient(xyz: Positions, anchor: tuple[int, ...]) -> Positions:
     """Return *xyz* with the anchor at the origin and the rest of the molecule along +z."""
-    moved = xyz - xyz[list(anchor)].mean(axis=0)
-    axis = moved.mean(axis=0)
+    moved: Positions = xyz - xyz[list(anchor)].mean(axis=0)
+    axis: Positions = moved.mean(axis=0)
     norm = float(np.linalg.norm(axis))
     if norm < 1e-6:
         return moved
@@ -104,12 +125,12 @@ def _distance(one: Positions, other: Positions) -> float:
     return float(np.sqrt(max(0.0, ((a**2).sum() + (b**2).sum() - 2 * s.sum()) / len(a))))
 
 
-def _embed(mol: Mol, count: int, seed: int, *, electrostatics: bool) -> list[tuple[Positions, float]]:
+def embed(mol: Mol, count: int, seed: int, *, electrostatics: bool) -> list[tuple[Positions, float]]:
     """Return optimised geometries with their energies in kcal/mol, one of them with chains all-trans."""
-    from rdkit import Chem, rdBase
-    from rdkit.Chem import AllChem, rdDistGeom
+    from rdkit import Chem
+    from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
-    settings = rdDistGeom.ETKDGv3()
+    settings: Any = rdDistGeom.ETKDGv3()
     # RDKit multiplies the seed by the number of the conformer: 0 would make them all the same.
     settings.randomSeed = seed % 2**20 + 1
     settings.maxIterations = 20
@@ -125,23 +146,24 @@ def _embed(mol: Mol, count: int, seed: int, *, electrostatics: bool) -> list[tup
     _stretch(mol, extended)
     ids.append(mol.AddConformer(extended, assignId=True))
     results: list[tuple[Positions, float]] = []
-    with rdBase.BlockLogs():
-        mmff = AllChem.MMFFHasAllMoleculeParams(mol)
-        properties = AllChem.MMFFGetMoleculeProperties(mol) if mmff else None
-        uff = not mmff and AllChem.UFFHasAllMoleculeParams(mol)
+    mmff = rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol)
+    properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol) if mmff else None
+    uff = not mmff and rdForceFieldHelpers.UFFHasAllMoleculeParams(mol)
     if properties is not None and not electrostatics:
         # In vacuum the opposite charges of a zwitterion would fold it; at a surface they are screened.
         properties.SetMMFFEleTerm(False)
     for conf in ids:
         field: Any = None
         if properties is not None:
-            field = AllChem.MMFFGetMoleculeForceField(mol, properties, confId=conf)
+            field = rdForceFieldHelpers.MMFFGetMoleculeForceField(mol, properties, confId=conf)
         elif uff:
-            field = AllChem.UFFGetMoleculeForceField(mol, confId=conf)
+            field = rdForceFieldHelpers.UFFGetMoleculeForceField(mol, confId=conf)
         energy = 0.0
-        if field is not None:
+        if field is None:
+            _set_metal_bonds(mol, mol.GetConformer(conf))
+        else:
             field.Initialize()
-            field.Minimize(maxIts=500)
+            field.Minimize(maxIts=300)
             energy = float(field.CalcEnergy())
         results.append((np.array(mol.GetConformer(conf).GetPositions()), energy))
     return results
@@ -151,7 +173,8 @@ def _stretch(mol: Mol, conformer: Any) -> None:
     """Turn every torsion about a bond between saturated chain atoms to 180 degrees, in place."""
     from rdkit.Chem import rdMolTransforms
 
-    query = _chain_query()
+    # Four heavy atoms in a row around a bond that can turn.
+    query = pattern("[!#1]~[CX4,NX4,PX3,PX4,SX4]-;!@[CX4]~[!#1]")
     done: set[tuple[int, int]] = set()
     for i, j, k, m in mol.GetSubstructMatches(query):
         bond = (min(j, k), max(j, k))
@@ -160,14 +183,28 @@ def _stretch(mol: Mol, conformer: Any) -> None:
             rdMolTransforms.SetDihedralDeg(conformer, i, j, k, m, 180.0)
 
 
-def _chain_query() -> Any:
-    """Return the query of four heavy atoms in a row around a bond that can turn."""
-    from qdsurf.ligands.groups import pattern
+def _set_metal_bonds(mol: Mol, conformer: Any) -> None:
+    """Give the bonds of a metal the sum of covalent radii and its angle, in place.
 
-    return pattern("[!#1]~[CX4,NX4,PX3,PX4,SX4]-;!@[CX4]~[!#1]")
+    Neither force field knows these metals, so that nothing else would set them.
+    """
+    from ase.data import atomic_numbers, covalent_radii
+    from rdkit.Chem import rdMolTransforms
+
+    for metal in (atom for atom in mol.GetAtoms() if atom.GetSymbol() in METALS):
+        i = metal.GetIdx()
+        bonds = [bond for bond in metal.GetBonds() if not bond.IsInRing()]
+        others = [bond.GetOtherAtom(metal) for bond in bonds]
+        for other in others:
+            length = sum(covalent_radii[atomic_numbers[a.GetSymbol()]] for a in (metal, other))
+            rdMolTransforms.SetBondLength(conformer, i, other.GetIdx(), float(length))
+        if len(others) == metal.GetDegree() == 2:
+            # A straight angle leaves the torsion about it undefined.
+            angle = _BENT.get(metal.GetSymbol(), 179.0)
+            rdMolTransforms.SetAngleDeg(conformer, others[0].GetIdx(), i, others[1].GetIdx(), angle)
 
 
-def _simple(mol: Mol) -> Positions | None:
+def simple_geometry(mol: Mol) -> Positions | None:
     """Return the geometry of one atom, or of a metal with monoatomic ligands; None for the rest.
 
     Force fields have no parameters for most of these metals, and covalent radii with the angle of the
@@ -178,10 +215,10 @@ def _simple(mol: Mol) -> Positions | None:
     symbols = [atom.GetSymbol() for atom in mol.GetAtoms()]
     if len(symbols) == 1:
         return np.zeros((1, 3))
-    centers = [atom for atom in mol.GetAtoms() if atom.GetDegree() == len(symbols) - 1]
-    if not centers or len(symbols) not in (3, 4) or set(symbols) & {"H", "C", "N", "O", "S", "B"}:
+    metals = [atom for atom in mol.GetAtoms() if atom.GetSymbol() in METALS]
+    if len(metals) != 1 or metals[0].GetDegree() != len(symbols) - 1 or len(symbols) > 4:
         return None
-    center = centers[0]
+    center = metals[0]
     others = [atom.GetIdx() for atom in center.GetNeighbors()]
     angle = 120.0 if len(others) == 3 else _BENT.get(center.GetSymbol(), 180.0)
     positions = np.zeros((len(symbols), 3))
@@ -190,71 +227,3 @@ def _simple(mol: Mol) -> Positions | None:
         length = sum(covalent_radii[atomic_numbers[s]] for s in (center.GetSymbol(), symbols[index]))
         positions[index] = length * np.array([np.cos(phi), np.sin(phi), 0.0])
     return positions
-
-
-def free_form_atoms(smiles: str, seed: int = 0) -> Atoms:
-    """Return the lowest conformer found of a free molecule, ion or salt.
-
-    Parameters
-    ----------
-    smiles
-        A molecule or ion, or a salt of one of these with monoatomic counter-ions.
-    seed
-        Seed of the embedding.
-
-    Returns
-    -------
-    ase.Atoms
-        Positions in Å, without a cell.
-
-    Raises
-    ------
-    AskError
-        The SMILES cannot be read, has no geometry, or is a salt of two polyatomic ions.
-
-    Examples
-    --------
-    >>> free_form_atoms("CC(=O)O").get_chemical_formula()
-    'C2H4O2'
-    """
-    from ase import Atoms
-
-    numbers, positions = _free(smiles, seed)
-    return Atoms(numbers=numbers, positions=positions)
-
-
-@lru_cache(maxsize=512)
-def _free(smiles: str, seed: int) -> tuple[tuple[int, ...], Positions]:
-    """Return atomic numbers and positions in Å of the lowest conformer."""
-    from rdkit import Chem
-
-    from qdsurf.ligands.smiles import read_smiles
-
-    parts = sorted((read_smiles(part) for part in smiles.split(".")), key=lambda m: -m.GetNumAtoms())
-    if any(part.GetNumAtoms() > 1 for part in parts[1:]):
-        raise AskError(f"{smiles!r}: a free salt may have one polyatomic ion only")
-    mol = Chem.AddHs(parts[0])
-    numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
-    xyz = _simple(mol)
-    if xyz is None:
-        xyz = min(_embed(mol, 12, seed, electrostatics=True), key=lambda pair: pair[1])[0]
-    charged = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetFormalCharge()] or [0]
-    for turn, part in enumerate(parts[1:]):
-        ion = part.GetAtomWithIdx(0)
-        host = xyz[charged[turn % len(charged)]]
-        xyz = np.vstack([xyz, _beside(xyz, host)])
-        numbers.append(ion.GetAtomicNum())
-    return tuple(numbers), xyz
-
-
-def _beside(xyz: Positions, host: Positions) -> Positions:
-    """Return the least crowded point at the salt distance from *host*."""
-    steps = np.arange(200) + 0.5
-    polar, azimuth = np.arccos(1 - steps / 100), np.pi * (1 + 5**0.5) * steps
-    sphere = np.stack(
-        [np.cos(azimuth) * np.sin(polar), np.sin(azimuth) * np.sin(polar), np.cos(polar)], axis=1
-    )
-    points: Positions = host + _SALT * sphere
-    crowding = (np.linalg.norm(points[:, None] - xyz[None], axis=2) ** -6).sum(axis=1)
-    chosen: Positions = points[int(np.argmin(crowding))]
-    return chosen

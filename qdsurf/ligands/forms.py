@@ -87,20 +87,29 @@ def free_forms(mol: Mol, chosen: tuple[Found, ...]) -> dict[str, str]:
     if group.name == "tetrafluoroborate":
         # Tetrafluoroboric acid is no molecule: it exists as a solution or as an adduct.
         return {"salt": f"[Na+].{smiles}"}
-    if charge == 0:
+    if charge >= 0:
         return {"neutral": smiles}
-    protons = {
-        atom.GetIdx(): -atom.GetFormalCharge()
-        for atom in mol.GetAtoms()
-        if atom.GetFormalCharge() < 0 and atom.GetAtomicNum() != 5
-    }
+    if group.name == "thiocyanate":
+        # Its acid is HNCS: the proton goes to nitrogen although the ion binds by sulfur.
+        return {"acid": "N=C=S"}
+    # The binding atoms first: the acid is neutral, so other anionic groups keep their charge if an
+    # ammonium elsewhere balances it.
+    order = [*chosen[0].atoms, *(set(range(mol.GetNumAtoms())) - set(chosen[0].atoms))]
+    protons: dict[int, int] = {}
+    left = -charge
+    for index in order:
+        atom = mol.GetAtomWithIdx(index)
+        taken = min(left, -atom.GetFormalCharge()) if atom.GetAtomicNum() != 5 else 0
+        if taken > 0:
+            protons[index] = taken
+            left -= taken
     return {"acid": Chem.MolToSmiles(_shift(mol, protons))}
 
 
 def _proton_donor(mol: Mol, cation: Found) -> int | None:
-    """Return the charged nitrogen atom of *cation* that carries a hydrogen atom, if any."""
+    """Return the charged nitrogen or phosphorus atom of *cation* that carries a hydrogen atom, if any."""
     center = mol.GetAtomWithIdx(cation.atoms[0])
     for atom in (center, *center.GetNeighbors()):
-        if atom.GetAtomicNum() == 7 and atom.GetFormalCharge() > 0 and atom.GetTotalNumHs():
+        if atom.GetAtomicNum() in (7, 15) and atom.GetFormalCharge() > 0 and atom.GetTotalNumHs():
             return int(atom.GetIdx())
     return None

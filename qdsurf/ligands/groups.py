@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
 _METALS = "Li,Na,K,Rb,Cs,Mg,Ca,Sr,Ba,Zn,Cd,Hg,Pb,Sn,Ge,Cu,Ag,Mn,Fe,Co,Ni,Al,Ga,In,Tl,Bi,Sb,Sc,Y,La,Ce,Eu,Yb"
+METALS = frozenset(_METALS.split(","))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,7 @@ GROUPS: tuple[Group, ...] = (
     _anion("sulfonate", "[OX1:1]~[$([SX4]([#6])(~[OX1])(~[OX1])[OX1-]):9]"),
     _anion("sulfate", "[OX1:1]~[$([SX4]([OX2])(~[OX1])(~[OX1])[OX1-]):9]"),
     _anion("thiolate", "[SX1-:1][#6]"),
+    _anion("nitrate", "[OX1:1]~[$([NX3+](~[OX1])(~[OX1])[OX1-]):9]"),
     _anion("tetrafluoroborate", "[F:1]~[$([B-](F)(F)(F)F):9]"),
     _anion("halide", "[F-,Cl-,Br-,I-;X0:1]"),
     _anion("hydroxide", "[OX1H1-:1]"),
@@ -94,6 +96,7 @@ GROUPS: tuple[Group, ...] = (
     _cation("secondary ammonium", "[NX4H2+:1]([#6])[#6]"),
     _cation("tertiary ammonium", "[NX4H1+:1]([#6])([#6])[#6]"),
     _cation("quaternary ammonium", "[NX4H0+;!$([N+][O-]):1]"),
+    _cation("phosphonium", "[PX4+;!$(P[O-,S-]):1]"),
     _cation("pyridinium", "[nX3+:1]"),
     _cation("metal cation", f"[{_METALS};+,+2,+3,+4;X0:1]"),
     Group(name="metal salt", smarts=f"[{_METALS};+0;!X0:1]", cbc_class="Z", takes="on an anion"),
@@ -107,6 +110,8 @@ GROUPS: tuple[Group, ...] = (
     _donor("pyridine", "[nX2+0:1]"),
     _donor("thiol", "[SX2H1:1][#6;!$([#6]=[O,S])]"),
     _donor("thioether", "[SX2H0:1]([#6;!$([#6]=[O,S])])[#6;!$([#6]=[O,S])]"),
+    _donor("sulfoxide", "[OX1:1]=[$([SX3]([#6])[#6]):9]"),
+    _donor("water", "[OX2H2:1]"),
     _donor("alcohol", "[OX2H1:1][#6;!$([#6]=[O,S])]"),
 )
 

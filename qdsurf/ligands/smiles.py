@@ -193,12 +193,21 @@ def _choose(mol: Mol, wanted: tuple[str, ...], reasons: list[str], smiles: str) 
             )
         reasons.append("a zwitterion: its X-type anion and its ammonium take a pair of sites")
     else:
-        group = chosen[0].group
-        electrons = {"L": "two electrons", "X": "one electron", "Z": "no electron"}[group.cbc_class]
-        reasons.append(
-            f"class {group.cbc_class}: the neutral {group.name} group gives {electrons} to the bond"
-        )
+        reasons.append(_why(chosen[0]))
     return chosen
+
+
+def _why(chosen: Found) -> str:
+    """Return why *chosen* has its class."""
+    group = chosen.group
+    if group.takes == "cation site":
+        return f"class X: {group.name} is an ion that fills the site of a lattice cation"
+    if group.cbc_class == "Z":
+        return "class Z: the metal of a neutral salt takes two electrons from an anion of the surface"
+    if group.name in ("sulfide", "thiosulfate"):
+        return f"class X, twice: {group.name} makes two one-electron bonds (X2), charge -2"
+    electrons = "two electrons" if group.cbc_class == "L" else "one electron"
+    return f"class {group.cbc_class}: counted as a neutral ligand, {group.name} gives {electrons} to the bond"
 
 
 def _one(mol: Mol, found: tuple[Found, ...], wanted: str, smiles: str) -> Found:
