@@ -182,6 +182,11 @@ def test_polar_facets_are_refused_with_the_number():
         cut_slab(crystal, (1, 1, 1), layers=3, termination="S", compensate="vacancies")
 
 
+def test_facet_without_equal_faces_is_refused_with_its_dipole():
+    with pytest.raises(ChargeError, match=r"dipole of [+-]\d+\.\d+ e Å"):
+        cut_slab(load_crystal("CdSe-wurtzite"), (0, 0, 1), layers=2)
+
+
 def test_remove_and_compensate():
     slab = cut_slab(load_crystal("CsPbBr3-cubic"), "001", layers=2, termination="CsBr", repeat=(2, 2))
     anion = next(s for s in slab.sites if s.kind == "anion site")

@@ -96,7 +96,8 @@ def cut_slab(
     if abs(dipole) > POLAR:
         raise ChargeError(
             f"{name}: polar; the formal charges have a dipole of {dipole:+.2f} e Å per cell along the "
-            f"normal. Take another facet or termination, or symmetric=True with compensate='vacancies'"
+            f"normal. It needs compensation: take another facet or termination, or equal faces "
+            f"(symmetric=True) with compensate='vacancies'"
         )
     atoms.info["bulk_bonds"] = bulk_bonds(crystal.atoms, crystal.charges, scale=scale)
     set_roles(atoms, crystal.charges)
@@ -233,6 +234,13 @@ def _choose(
     if termination is not None and all(_parsed(f) != _parsed(termination) for f in listed):
         raise AskError(f"{name} has no termination {termination!r}; it has {', '.join(listed)}")
     if not fits:
+        whole = [planes.plane(n) for n in range(len(planes.planes))]
+        dipole = _moment(crystal, whole)
+        if abs(dipole) > POLAR:
+            raise ChargeError(
+                f"{name}: polar; no slab has two equal faces, and each repeat unit has a formal dipole of "
+                f"{dipole:+.2f} e Å along the normal. It needs compensation by ligands; take another facet"
+            )
         raise AskError(f"{name} has no slab with two equal faces that ends so; try symmetric=False")
     best = fits[0]
     net = _charge(crystal, best)
