@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qdsurf.errors import MissingExtra
 from qdsurf.store import Store
 
-if TYPE_CHECKING:
-    from ase import Atoms
-
 log = logging.getLogger("qdsurf.campaign")
-
-
-def file_name(ligand: str) -> str:
-    """Return *ligand* as a file name.
-
-    >>> file_name("my/ligand [1]")
-    'my_ligand_1_'
-    """
-    return re.sub(r"[^\w.+-]+", "_", ligand).lstrip(".") or "ligand"
 
 
 def write_outputs(rows: Sequence[Mapping[str, Any]], store: Store, folder: Path, *, title: str) -> None:
@@ -31,22 +18,17 @@ def write_outputs(rows: Sequence[Mapping[str, Any]], store: Store, folder: Path,
 
     Without the optional packages of the page, the tables are written and the log says what is missing.
     """
-    from io import StringIO
-
-    from ase.io import read
-
     from qdsurf.report.page import write_report
-    from qdsurf.report.table import replace_file, write_csv, write_json
+    from qdsurf.report.table import read_structures, replace_file, structure_file, write_csv, write_json
 
     write_csv(rows, folder / "table.csv")
     write_json(rows, folder / "table.json")
-    structures: dict[str, Atoms] = {}
     for row in rows:
-        text = store.structure(row["key"])
-        if text:
-            replace_file(folder / "structures" / f"{file_name(row['ligand'])}.extxyz", text)
-            atoms = read(StringIO(text), format="extxyz")
-            structures[row["ligand"]] = atoms[-1] if isinstance(atoms, list) else atoms
+        if text := store.structure(row["key"]):
+            replace_file(folder / "structures" / structure_file(row["ligand"]), text)
+    # Only those of this table: the folder may hold structures of an earlier version of the campaign.
+    done = [row for row in rows if row["status"] == "done"]
+    structures = read_structures(done, folder / "table.json")
     try:
         write_report(rows, folder / "report.html", structures=structures, title=title)
     except MissingExtra as error:

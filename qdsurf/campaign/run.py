@@ -31,8 +31,10 @@ class Progress:
 
     Attributes
     ----------
-    done, failed
-        Finished ligands so far, those of earlier runs included.
+    done
+        Finished ligands so far, those of earlier runs and those that failed included.
+    failed
+        How many of these failed.
     total
         Ligands of the campaign.
     name
@@ -202,7 +204,8 @@ def _run(
             store.put(failed_row(task, "the worker process died, perhaps for want of memory"))
             row = store.get(task.key) or {}
         status = "done" if row.get("status") == "done" else "failed"
-        count[status] += 1
+        count["done"] += 1
+        count["failed"] += status == "failed"
         log.info("%s: %s %s", task.ligand.name, status, row.get("cause") or row.get("energy_eV"))
         tell(task.ligand.name)
 

@@ -6,9 +6,11 @@ import logging
 import math
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import qdsurf
@@ -32,8 +34,8 @@ class Task:
     protocol
         poses, fmax (eV/Å), steps, seed.
     evaluate
-        Takes (surface, ligand, method, poses=, fmax=, steps=, seed=, references=) and returns an
-        object with ``energy`` and ``surface``; None means ``qdsurf.energy.binding.bind``.
+        Takes (surface, ligand, method, poses=, fmax=, steps=, references=), and seed= if it has such
+        a parameter; returns an object with ``energy`` and ``surface``; None means ``qdsurf.energy.binding.bind``.
     """
 
     key: str
@@ -68,14 +70,13 @@ def task_key(surface: Surface, ligand: Ligand, method: Method, protocol: Mapping
 
 def start_worker() -> None:
     """Prepare a worker process: one thread, and Ctrl-C left to the process that began."""
-    # Several workers with many threads each slow one another down.
+    # Several workers with many threads each slow one another down. torch reads this when an engine
+    # loads it; importing it here would cost seconds where no engine needs it.
     os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["MKL_NUM_THREADS"] = "1"
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        import torch
-    except ImportError:
-        return
-    torch.set_num_threads(1)
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
 
 
 def find_lattice(crystal: Crystal, method: Method) -> float:
@@ -168,9 +169,11 @@ def run_task(task: Task) -> tuple[str, str]:
     with Store(task.store, check=False) as store:
         structure = None
         try:
-            result = _evaluator(task)(
-                task.surface, task.ligand, task.method, references=store.references, **task.protocol
-            )
+            evaluate = _evaluator(task)
+            # The poses of bind() are enumerated; only an evaluation that draws them has a seed.
+            unknown = set() if "seed" in signature(evaluate).parameters else {"seed"}
+            settings = {name: value for name, value in task.protocol.items() if name not in unknown}
+            result = evaluate(task.surface, task.ligand, task.method, references=store.references, **settings)
             structure = extxyz(result.surface)
             row = {**_identity(task), **_outcome(task, result)}
             row["seconds"] = round(time.perf_counter() - began, 1)

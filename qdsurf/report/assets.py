@@ -27,7 +27,8 @@ th button:focus-visible { outline: 2px solid #0072B2; }
 th[aria-sort=ascending] button::after { content: " \\25B2"; }
 th[aria-sort=descending] button::after { content: " \\25BC"; }
 td.num { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-td.name { font-weight: 600; overflow-wrap: anywhere; }
+td.name { font-weight: 600; min-width: 9em; max-width: 18em; overflow-wrap: break-word; }
+td.tight { white-space: nowrap; }
 tr.unranked td { color: #5d6875; background: #fbfbfc; }
 .dot { display: inline-block; width: .7em; height: .7em; border-radius: 50%; margin-right: .4em; }
 .small { font-size: .85rem; color: #4d5865; overflow-wrap: anywhere; }

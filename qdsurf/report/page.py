@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qdsurf.errors import MissingExtra
 from qdsurf.report.assets import CSS, TABLE_JS, VIEWER_JS
 from qdsurf.report.figure import class_colours, energy_figure
-from qdsurf.report.table import csv_text, energy_text, rank_text, read_rows, replace_file
+from qdsurf.report.table import csv_text, energy_text, rank_text, read_rows, read_structures, replace_file
 from qdsurf.report.viewer import bundle, dataset, script_json
 
 if TYPE_CHECKING:
@@ -41,9 +41,10 @@ def write_report(
     Parameters
     ----------
     rows
-        Ranked rows, or the path of a table.json.
+        Ranked rows, or the path of a table.json or of the folder that holds it.
     structures
-        Relaxed structures by ligand, for the viewer.
+        Relaxed structures by ligand, for the viewer; by default those in the folder structures/
+        beside a table given by its path.
 
     Raises
     ------
@@ -51,6 +52,8 @@ def write_report(
         chemiscope or matplotlib is not installed.
     """
     table = read_rows(rows)
+    if structures is None and isinstance(rows, str | Path):
+        structures = read_structures(table, rows)
     try:
         figure = energy_figure(table)
     except ImportError as error:
@@ -169,16 +172,19 @@ def _table(rows: Sequence[Row]) -> str:
     lines = []
     for row in rows:
         group = str(row.get("group") or "")
+        dot = f'<span class="dot" style="background:{colours[group]}"></span>'
         energy, place = row.get("energy_eV"), row.get("rank")
         cells = (
             _cell(rank_text(row), sort="" if place is None else place, kind="num"),
             _cell(escape(str(row["ligand"])), kind="name"),
-            _cell(f'<span class="dot" style="background:{colours[group]}"></span>{escape(group)}'),
+            _cell(
+                f'<span class="dot" style="background:{colours[group]}"></span>{escape(group)}', kind="tight"
+            ),
             _cell(escape(str(row.get("anchor") or ""))),
             _cell(escape(energy_text(row)), sort="" if energy is None else energy, kind="num"),
             _cell(_reaction(row)),
             _cell(escape(str(row.get("worst_contact") or ""))),
-            _cell(escape(str(row.get("method") or ""))),
+            _cell(escape(str(row.get("method") or "")), kind="tight"),
             _cell(escape(str(row.get("unranked") or row.get("cause") or ""))),
         )
         kind = ' class="unranked"' if place is None else ""

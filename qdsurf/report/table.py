@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from qdsurf.errors import AskError
 
 if TYPE_CHECKING:
+    from ase import Atoms
     from rich.table import Table
 
 Row = Mapping[str, Any]
@@ -47,16 +49,42 @@ def replace_file(path: str | Path, text: str) -> Path:
 
 
 def read_rows(source: Iterable[Row] | str | Path) -> list[dict[str, Any]]:
-    """Return rows from an iterable of them or from the path of a table.json."""
+    """Return rows from an iterable of them, or from the path of a table.json or of its folder."""
     if not isinstance(source, str | Path):
         return [dict(row) for row in source]
+    source = Path(source)
+    source = source / "table.json" if source.is_dir() else source
     try:
-        content = json.loads(Path(source).read_text(encoding="utf-8"))
+        content = json.loads(source.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise AskError(f"cannot read the table {source}: {error}") from error
     if not isinstance(content, list) or not all(isinstance(row, dict) and "ligand" in row for row in content):
         raise AskError(f"{source} is not a table of qdsurf: a JSON list of rows with a 'ligand' is needed")
     return content
+
+
+def structure_file(ligand: str) -> str:
+    """Return the name of the structure file of *ligand*.
+
+    >>> structure_file("my/ligand [1]")
+    'my_ligand_1_.extxyz'
+    """
+    return (re.sub(r"[^\w.+-]+", "_", ligand).lstrip(".") or "ligand") + ".extxyz"
+
+
+def read_structures(rows: Iterable[Row], table: str | Path) -> dict[str, Atoms]:
+    """Return the structures, by ligand, in the folder structures/ beside *table*."""
+    from ase.io import read
+
+    table = Path(table)
+    folder = (table if table.is_dir() else table.parent) / "structures"
+    found: dict[str, Atoms] = {}
+    for row in rows:
+        path = folder / structure_file(row["ligand"])
+        if path.is_file():
+            atoms = read(path)
+            found[row["ligand"]] = atoms[-1] if isinstance(atoms, list) else atoms
+    return found
 
 
 def csv_cell(value: object) -> str:

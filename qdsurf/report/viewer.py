@@ -87,6 +87,7 @@ def dataset(
                 "y": {"property": "energy"},
                 "color": {"property": "energy"},
                 "symbol": "class",
+                "palette": "viridis",
                 "size": {"factor": 75},
             },
             "structure": [{"unitCell": True, "bonds": True, "spaceFilling": False}],
