@@ -89,6 +89,20 @@ def test_reservoirs():
         bulk_salt("methylammonium", "Br")
 
 
+@pytest.mark.parametrize(
+    ("smiles", "free"),
+    [
+        ("[NH3+]CC(=O)[O-]", "NCC(=O)O"),
+        ("C[N+](C)(C)CC(=O)[O-]", "C[N+](C)(C)CC(=O)[O-]"),
+        ("C[N+](C)(C)CCCS(=O)(=O)[O-]", "C[N+](C)(C)CCCS(=O)(=O)[O-]"),
+    ],
+)
+def test_free_zwitterions_are_neutral_where_they_can_be(smiles, free):
+    from qdsurf.energy.reservoirs import _uncharged
+
+    assert _uncharged(smiles) == free
+
+
 def test_combine_sums_terms_and_refuses_nan():
     reaction = Reaction(name="x", equation="", stoichiometry={"a": -1, "b": 0.5})
     assert combine(reaction, {"a": 2.0, "b": 3.0}) == pytest.approx(-0.5)
@@ -189,3 +203,57 @@ def test_lattice_constant():
     skew = Crystal(name="Cu", atoms=bulk("Cu"), charges={"Cu": 0}, space_group="Fm-3m", source=SOURCE)
     with pytest.raises(AskError, match="not cubic"):
         lattice_constant(skew, EMT)
+
+
+def perovskite():
+    import qdsurf as qs
+
+    return qs.cut_slab(
+        qs.load_crystal("CsPbBr3-cubic"), (0, 0, 1), layers=2, repeat=(2, 2), termination="CsBr"
+    )
+
+
+@pytest.mark.parametrize(
+    ("smiles", "name"),
+    [
+        ("CC(=O)[O-]", "acid exchange"),
+        ("F[B-](F)(F)F", "anion salt exchange"),
+        ("C[NH3+]", "ammonium exchange"),
+        ("C[N+](C)(C)C", "salt exchange"),
+        ("[NH3+]CC(=O)[O-]", "zwitterion into a pair vacancy"),
+        ("CP(C)C", "adsorption on a pair vacancy"),
+    ],
+)
+def test_every_class_of_ligand_has_a_balanced_plan(smiles, name):
+    import qdsurf as qs
+    from qdsurf.energy.reactions import plan
+
+    surface = perovskite()
+    made = plan(surface, qs.ligand_from_smiles(smiles), poses=1)
+    assert made.reaction.name == name
+    check_balance(made.reaction, made.states)
+    slabs = [s for s in made.states.values() if s.kind == "slab"]
+    assert len({int(s.fixed.sum()) for s in slabs}) == 1
+    assert all(np.ptp(s.atoms.positions[s.fixed][:, 2]) > 1 for s in slabs)
+    assert len({s.charge for s in slabs}) == 1
+
+
+@pytest.mark.engine
+def test_engine_lattice_constant():
+    """Reference value: an equation of state computed apart from this package."""
+    import qdsurf as qs
+
+    crystal = qs.load_crystal("CsPbBr3-cubic")
+    assert lattice_constant(crystal, load_method("sevennet-0")) == pytest.approx(6.007, abs=0.02)
+
+
+@pytest.mark.engine
+def test_engine_binding():
+    import qdsurf as qs
+
+    ligand = qs.ligand_from_smiles("C[NH3+]")
+    energy = qs.binding_energy(perovskite(), ligand, load_method("chgnet"), poses=1, steps=40)
+    total = sum(c * energy.terms[n] for n, c in energy.reaction.stoichiometry.items())
+    assert total == pytest.approx(energy.value, abs=1e-9)
+    assert -3.5 < energy.value < -1.0
+    assert not any(w.startswith(("detached", "fragmented")) for w in energy.warnings)

@@ -107,8 +107,23 @@ def free_ligand(ligand: Ligand, form: str) -> Atoms:
     if form not in ligand.free_forms:
         known = ", ".join(sorted(ligand.free_forms)) or "none"
         raise AskError(f"{ligand.name} has no free form {form!r}; it has: {known}")
-    atoms: Atoms = free_form_atoms(ligand.free_forms[form], seed=0)
+    smiles = ligand.free_forms[form]
+    if ligand.binds == "pair":
+        smiles = _uncharged(smiles)
+    atoms: Atoms = free_form_atoms(smiles, seed=0)
     return atoms
+
+
+def _uncharged(smiles: str) -> str:
+    """Return the neutral tautomer of a zwitterion; one without an acidic proton stays as it is.
+
+    In vacuum amino acids are neutral; a trapped zwitterion would make the binding energy too
+    negative.
+    """
+    from rdkit import Chem
+    from rdkit.Chem.MolStandardize import rdMolStandardize
+
+    return str(Chem.MolToSmiles(rdMolStandardize.Uncharger().uncharge(Chem.MolFromSmiles(smiles))))
 
 
 def salt_of_cation(ligand: Ligand, anion: str) -> Atoms:

@@ -92,7 +92,7 @@ def slab_state(surface: Surface, lowest_free: int) -> State:
 
 def _place(name: str, surface: Surface, ligand: Ligand) -> tuple[Surface, Site]:
     """Return the surface that the ligand meets and the site that it takes there."""
-    from qdsurf.attach import suitable_sites
+    from qdsurf.attachment import suitable_sites
 
     if name.endswith("pair vacancy"):
         from qdsurf.build.defects import pair_vacancy
@@ -112,7 +112,7 @@ def _vacated(surface: Surface, vacancy: Surface, ligand: Ligand) -> Site:
     """Return the site of *vacancy*, suited to *ligand*, that is nearest to the anion taken away."""
     from ase.geometry import get_distances
 
-    from qdsurf.attach import suitable_sites
+    from qdsurf.attachment import suitable_sites
 
     atoms = surface.atoms
     cell, pbc = atoms.cell, atoms.pbc
@@ -136,7 +136,7 @@ def _pose(
     base: Surface, ligand: Ligand, site: Site, poses: int
 ) -> tuple[tuple[Surface, ...], tuple[int, ...]]:
     """Return *base* with *ligand* at *site* in up to *poses* starting poses, and their seeds."""
-    from qdsurf.attach import attach
+    from qdsurf.attachment import attach
 
     placed, seeds, blocked = [], [], None
     for seed in range(poses):
