@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "AskError": "qdsurf.errors",
+    "QdsurfError": "qdsurf.errors",
+    "RunError": "qdsurf.errors",
     "load_crystal": "qdsurf.crystals",
     "load_ligand": "qdsurf.ligands",
     "ligand_from_smiles": "qdsurf.ligands",
@@ -25,7 +28,7 @@ _HOME = {
     "terminations": "qdsurf.build.slabs",
     "remove": "qdsurf.build.defects",
     "pair_vacancy": "qdsurf.build.defects",
-    "attach": "qdsurf.attach",
+    "attach": "qdsurf.attachment",
     "binding_energy": "qdsurf.energy.binding",
     "load_campaign": "qdsurf.campaign",
     "screen": "qdsurf.campaign",
@@ -35,12 +38,13 @@ _HOME = {
 }
 
 if TYPE_CHECKING:
-    from qdsurf.attach import attach
+    from qdsurf.attachment import attach
     from qdsurf.build.defects import pair_vacancy, remove
     from qdsurf.build.slabs import cut_slab, terminations
     from qdsurf.campaign import load_campaign, screen
     from qdsurf.crystals import load_crystal
     from qdsurf.energy.binding import binding_energy
+    from qdsurf.errors import AskError, QdsurfError, RunError
     from qdsurf.library import list_shelf
     from qdsurf.ligands import ligand_from_smiles, load_ligand
     from qdsurf.methods import load_method
@@ -48,6 +52,9 @@ if TYPE_CHECKING:
     from qdsurf.report import write_report
 
 __all__ = [
+    "AskError",
+    "QdsurfError",
+    "RunError",
     "__version__",
     "attach",
     "binding_energy",

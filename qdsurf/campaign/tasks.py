@@ -35,7 +35,8 @@ class Task:
         poses, fmax (eV/Å), steps, seed.
     evaluate
         Takes (surface, ligand, method, poses=, fmax=, steps=, references=), and seed= if it has such
-        a parameter; returns an object with ``energy`` and ``surface``; None means ``qdsurf.energy.binding.bind``.
+        a parameter; returns an object with ``energy`` and ``surface``. None means
+        ``qdsurf.energy.binding.bind``.
     """
 
     key: str

@@ -25,7 +25,9 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Output = Annotated[Path | None, typer.Option("-o", "--output", help="File to write; its ending is the format.")]
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", help="File to write; its ending is the format.")
+]
 
 
 def _version(wanted: bool) -> None:
@@ -132,7 +134,7 @@ def attach_(
 
     Example: qdsurf attach slab.extxyz acetate=2 butylammonium=1 -o covered.extxyz
     """
-    from qdsurf.attach import attach
+    from qdsurf.attachment import attach
     from qdsurf.model.files import read_surface
 
     amounts = dict(amount(text) for text in ligands)
@@ -182,7 +184,9 @@ def bind(
 @app.command()
 def screen(
     campaign: Annotated[Path, typer.Argument(help="Campaign file (TOML).")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder; runs/<name> if left out.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder; runs/<name> if left out.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes.")] = None,
     json: Json = False,
 ) -> None:

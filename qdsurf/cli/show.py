@@ -44,7 +44,14 @@ def print_table(value: Any) -> None:
 def progress_bar() -> Iterator[Callable[[Any], None]]:
     """Yield a callback that draws progress with an estimate of the time left, on standard error."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console(stderr=True)
     bar = Progress(

@@ -83,7 +83,9 @@ def radii(symbols: list[str]) -> NDArray[np.float64]:
     return np.array([table[s] for s in symbols])
 
 
-def pairs_within(atoms: Atoms, cutoff: float) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+def pairs_within(
+    atoms: Atoms, cutoff: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Return (i, j, distance in Å) of all pairs i < j or periodic images closer than *cutoff*."""
     from matscipy.neighbours import neighbour_list
 
@@ -125,7 +127,9 @@ def worst_contact(atoms: Atoms, charges: Mapping[str, int], cutoff: float = 4.5)
     ratio = d / (size[i] + size[j])
     hydrogen = np.array([s == "H" for s in symbols])
     # two hydrogens are judged by a distance; put them on the same scale
-    strict = np.where(hydrogen[i] & hydrogen[j], np.minimum(ratio, d / SMALLEST_HYDROGEN_PAIR * SMALLEST_RATIO), ratio)
+    strict = np.where(
+        hydrogen[i] & hydrogen[j], np.minimum(ratio, d / SMALLEST_HYDROGEN_PAIR * SMALLEST_RATIO), ratio
+    )
     k = int(np.argmin(strict))
     a, b = int(i[k]), int(j[k])
     return Contact(

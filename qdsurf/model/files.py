@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 
+ION_COLUMN = "ion"
+WRITTEN = ("name", "charge", "electrons", "charges", "ledger", "recipe", "sites", "bonds")
+
+
 def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
     """Call *write* with a temporary path beside *path*, then rename it into place.
 
@@ -42,7 +46,10 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
 def described(surface: Surface) -> Atoms:
     """Return the atoms of *surface* with charge, ledger, recipe and sites in ``atoms.info``."""
     atoms = surface.atoms.copy()
+    # "species" is the reader's own word for chemical symbols in extended XYZ
+    atoms.set_array(ION_COLUMN, atoms.arrays.pop("species"))
     atoms.info = {
+        **atoms.info,
         "name": surface.name,
         "charge": surface.charge,
         "electrons": surface.electrons,
@@ -91,6 +98,7 @@ def read_surface(path: str | Path) -> Surface:
     AskError
         No such file, or it lacks the ledger that only qdsurf writes.
     """
+    from ase import Atoms
     from ase.io import read
 
     path = Path(path)
@@ -98,12 +106,15 @@ def read_surface(path: str | Path) -> Surface:
         raise AskError(f"no file {str(path)!r}")
     try:
         atoms = read(path, format="extxyz")
+        if not isinstance(atoms, Atoms):
+            raise ValueError("it holds several structures")
         info = {k: _parsed(atoms.info[k]) for k in ("charges", "recipe", "sites", "bonds")}
     except Exception as error:
         raise AskError(f"{str(path)!r} is no structure written by qdsurf: {error}") from error
     charge, electrons = int(atoms.info["charge"]), int(atoms.info.get("electrons", 0))
     name = str(atoms.info["name"])
-    atoms.info, atoms.calc = {}, None
+    atoms.set_array("species", atoms.arrays.pop(ION_COLUMN))
+    atoms.info, atoms.calc = {k: v for k, v in atoms.info.items() if k not in WRITTEN}, None
     return Surface(
         name=name,
         atoms=atoms,

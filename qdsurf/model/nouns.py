@@ -168,7 +168,7 @@ class Ligand:
     @property
     def atoms(self) -> Atoms:
         """A copy of the first conformer."""
-        return self.conformers[0].copy()  # type: ignore[no-any-return,no-untyped-call]
+        return self.conformers[0].copy()  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

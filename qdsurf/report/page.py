@@ -177,9 +177,7 @@ def _table(rows: Sequence[Row]) -> str:
         cells = (
             _cell(rank_text(row), sort="" if place is None else place, kind="num"),
             _cell(escape(str(row["ligand"])), kind="name"),
-            _cell(
-                f'<span class="dot" style="background:{colours[group]}"></span>{escape(group)}', kind="tight"
-            ),
+            _cell(dot + escape(group), kind="tight"),
             _cell(escape(str(row.get("anchor") or ""))),
             _cell(escape(energy_text(row)), sort="" if energy is None else energy, kind="num"),
             _cell(_reaction(row)),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from qdsurf.attach.poses import Surroundings, Target, poses
+from qdsurf.attachment.poses import Surroundings, Target, poses
 from qdsurf.errors import AskError, ChargeError, PlacementError
 from qdsurf.model import Ligand, Site, Surface
 
@@ -215,7 +215,8 @@ def _place_many(
         placed += 1
     if placed < number and not best_effort:
         raise PlacementError(
-            f"{placed} of {number} {ligand.name} found room; " + (reasons[0] if reasons else "no site is left")
+            f"{placed} of {number} {ligand.name} found room; "
+            + (reasons[0] if reasons else "no site is left")
         )
     return result
 
@@ -238,7 +239,9 @@ def _target(surface: Surface, ligand: Ligand, site: Site, partner: Site | None) 
     from ase.geometry import find_mic
 
     ion = site.neighbours[0]
-    arm, length = find_mic(site.position - surface.atoms.positions[ion], surface.atoms.cell, surface.atoms.pbc)
+    arm, length = find_mic(
+        site.position - surface.atoms.positions[ion], surface.atoms.cell, surface.atoms.pbc
+    )
     # the ion's image next to the site, so that nothing is placed across a cell border
     start = site.position - np.asarray(arm)
     second = None
@@ -271,8 +274,8 @@ def _place_one(
     assert best is not None
     if best[0] < 0:
         raise PlacementError(
-            f"{ligand.name} has no room at the {site.kind} at {np.round(site.position, 2).tolist()} Å: the best "
-            f"pose comes to {1 + best[0]:.2f} of the allowed distance"
+            f"{ligand.name} has no room at the {site.kind} at {np.round(site.position, 2).tolist()} Å: "
+            f"the best pose comes to {1 + best[0]:.2f} of the allowed distance"
         )
     return _assemble(surface, ligand, best[2], stay, [site, partner])
 

@@ -13,7 +13,7 @@ from qdsurf.model.contacts import SMALLEST_HYDROGEN_PAIR, SMALLEST_RATIO, radii
 
 if TYPE_CHECKING:
     from ase import Atoms
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     from qdsurf.model import Ligand
 
@@ -48,7 +48,8 @@ def turn_onto(start: Array, end: Array) -> Array:
         other = np.array([1.0, 0, 0]) if abs(a[0]) < 0.9 else np.array([0, 1.0, 0])
         return spin(np.cross(a, other), 180.0)
     cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
-    return np.eye(3) + cross + cross @ cross / (1 + cosine)
+    matrix: Array = np.eye(3) + cross + cross @ cross / (1 + cosine)
+    return matrix
 
 
 def spin(axis: Array, degrees: float) -> Array:
@@ -56,7 +57,8 @@ def spin(axis: Array, degrees: float) -> Array:
     x, y, z = axis / np.linalg.norm(axis)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     angle = np.radians(degrees)
-    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+    matrix: Array = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+    return matrix
 
 
 @dataclass(frozen=True)
@@ -105,15 +107,15 @@ def poses(
                     side = _perpendicular(target.direction)
                     turned = base @ (azimuth @ spin(side, tilt)).T
                     for lift in LIFTS:
-                        placed = turned + _seat(ligand, positions, conformer, target) + lift * target.direction
+                        placed = (
+                            turned + _seat(ligand, positions, conformer, target) + lift * target.direction
+                        )
                         yield 0.01 * rank + 0.002 * abs(tilt - preferred) + 0.1 * lift, placed
                 if len(positions) == 1:
                     break
 
 
-def _bridging(
-    ligand: Ligand, positions: Array, target: Target, turn: float
-) -> Iterator[tuple[float, Array]]:
+def _bridging(ligand: Ligand, positions: Array, target: Target, turn: float) -> Iterator[tuple[float, Array]]:
     """Yield poses with the first anchor on its ion and the second towards its own site."""
     assert target.second is not None
     conformer = ligand.conformers[0]
@@ -168,7 +170,8 @@ def _perpendicular(direction: Array) -> Array:
     """Return a unit vector perpendicular to *direction*."""
     other = np.array([1.0, 0, 0]) if abs(direction[0]) < 0.9 else np.array([0, 1.0, 0])
     side = np.cross(direction, other)
-    return side / np.linalg.norm(side)
+    unit: Array = side / np.linalg.norm(side)
+    return unit
 
 
 def _seat(ligand: Ligand, positions: Array, conformer: Atoms, target: Target) -> Array:
@@ -179,7 +182,8 @@ def _seat(ligand: Ligand, positions: Array, conformer: Atoms, target: Target) ->
     length = bond_length(conformer.get_chemical_symbols()[anchor[0]], target.ion_symbol)
     spread = float(np.linalg.norm(positions[anchor], axis=1).mean())
     height = np.sqrt(max(length**2 - spread**2, (0.6 * length) ** 2))
-    return target.ion + height * target.direction
+    seat: Array = target.ion + height * target.direction
+    return seat
 
 
 class Surroundings:
@@ -187,7 +191,7 @@ class Surroundings:
 
     def __init__(self, atoms: Atoms, exempt: NDArray[np.bool_]) -> None:
         """Take *atoms*; those with *exempt* true may be touched by anchor atoms."""
-        from scipy.spatial import cKDTree
+        from scipy.spatial import KDTree
 
         self.cell = np.asarray(atoms.cell)
         self.shifts = np.array(
@@ -203,31 +207,27 @@ class Surroundings:
         self.radii = np.tile(radii(symbols), copies)
         self.hydrogen = np.tile(np.array([s == "H" for s in symbols]), copies)
         self.exempt = np.tile(exempt, copies)
-        self.tree: cKDTree = cKDTree(self.positions)
+        self.tree: KDTree = KDTree(self.positions)
         self.reach = float(self.radii.max()) if len(self.radii) else 0.0
 
     def clearance(self, positions: Array, symbols: list[str], anchor: set[int]) -> float:
         """Return the smallest distance over the smallest allowed one; 1 and more is free of overlap."""
         size = radii(symbols)
+        # distances beyond this are allowed for every pair of elements
+        cutoff = max(SMALLEST_RATIO * (float(size.max()) + self.reach), SMALLEST_HYDROGEN_PAIR)
+        lists = self.tree.query_ball_point(positions, cutoff)
+        mine = np.repeat(np.arange(len(positions)), [len(near) for near in lists])
+        near = np.concatenate([np.asarray(found, dtype=int) for found in lists])
+        binds = np.isin(mine, list(anchor)) & self.exempt[near]
+        mine, near = mine[~binds], near[~binds]
         worst = 3.0
-        cutoff = float(size.max() + self.reach)
-        for k, near in enumerate(self.tree.query_ball_point(positions, cutoff)):
-            near = np.asarray(near, dtype=int)
-            if k in anchor:
-                near = near[~self.exempt[near]]
-            if len(near):
-                worst = min(worst, self._worst(positions[k], near, size[k], symbols[k] == "H"))
-        return min(worst, self._own_images(positions, symbols, size))
-
-    def _worst(self, point: Array, near: NDArray[np.int64], size: float, hydrogen: bool) -> float:
-        """Return the smallest distance over allowed distance from *point* to the atoms *near*."""
-        distance = np.linalg.norm(self.positions[near] - point, axis=1)
-        allowed = SMALLEST_RATIO * (self.radii[near] + size)
-        if hydrogen:
-            allowed = np.where(
-                self.hydrogen[near], np.maximum(allowed, SMALLEST_HYDROGEN_PAIR), allowed
-            )
-        return float((distance / allowed).min())
+        if len(mine):
+            hydrogen = np.array([s == "H" for s in symbols])[mine] & self.hydrogen[near]
+            allowed = SMALLEST_RATIO * (self.radii[near] + size[mine])
+            allowed = np.where(hydrogen, np.maximum(allowed, SMALLEST_HYDROGEN_PAIR), allowed)
+            gap = np.linalg.norm(self.positions[near] - positions[mine], axis=1)
+            worst = float((gap / allowed).min())
+        return worst if worst < 1 else min(worst, self._own_images(positions, symbols, size))
 
     def _own_images(self, positions: Array, symbols: list[str], size: Array) -> float:
         """Return the clearance of a molecule from its own periodic images."""

@@ -1,0 +1,76 @@
+"""The command line: results, and errors that name what would work."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def qdsurf(*arguments: str, where: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "qdsurf", *arguments], capture_output=True, text=True, cwd=where
+    )
+
+
+def test_slab_then_attach(tmp_path: Path) -> None:
+    cut = qdsurf(
+        *[
+            "slab",
+            "CsPbBr3-cubic",
+            "--termination",
+            "CsBr",
+            "--layers",
+            "2",
+            "--repeat",
+            "2x2",
+            "--vacuum",
+            "1.5nm",
+            "-o",
+            "s.extxyz",
+            "--json",
+        ],
+        where=tmp_path,
+    )
+    assert json.loads(cut.stdout)["charge"] == 0, cut.stderr
+    bound = qdsurf("attach", "s.extxyz", "acetate=2", "-o", "b.extxyz", "--json", where=tmp_path)
+    assert "2 acetate(-1)" in json.loads(bound.stdout)["ledger"], bound.stderr
+    assert (tmp_path / "b.extxyz").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ("slab CsPbBr3-cubik", "CsPbBr3-cubic"),
+        ("slab CsPbBr3-cubic --hkl 0x1", "001"),
+        ("slab CsPbBr3-cubic --hkl 000", "0"),
+        ("slab CsPbBr3-cubic --termination PbBr3", "PbBr2"),
+        ("slab CsPbBr3-cubic --termination CsBr --layers 0", "layer"),
+        ("slab CsPbBr3-cubic --termination CsBr --vacuum 3parsec", "1.5nm"),
+        ("show oleat", "oleate"),
+        ("list ligand", "ligands"),
+        ("attach nothing.extxyz acetate", "nothing.extxyz"),
+        ("screen nothing.toml", "nothing.toml"),
+        ("slab CsPbBr3-cubic --colour red", "--colour"),
+    ],
+)
+def test_a_wrong_question_is_answered_without_a_traceback(arguments: str, named: str, tmp_path: Path) -> None:
+    result = qdsurf(*arguments.split(), where=tmp_path)
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert named in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not list(tmp_path.iterdir()), "something was written"
+
+
+def test_traceback_shows_one() -> None:
+    assert "Traceback" in qdsurf("--traceback", "show", "oleat").stderr
+
+
+def test_doctor_names_every_method_and_its_warnings() -> None:
+    out = qdsurf("doctor").stdout
+    for method in ("emt", "gfn1-xtb", "gfn2-xtb", "sevennet-0", "sevennet-l3i5", "chgnet"):
+        assert method in out
+    assert "warning" in out
