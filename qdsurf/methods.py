@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import copy
 import importlib
+import io
 import json
 import warnings
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as package_version
@@ -138,7 +140,8 @@ def engine_version(method: Method) -> str:
 def _build(calculator: str, settings: Mapping[str, Any]) -> Calculator:
     """Import the class named by *calculator* and return a new calculator."""
     module, _, cls = calculator.partition(":")
-    with warnings.catch_warnings():
+    # chgnet prints its version on loading, which would spoil JSON written to standard output.
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
         # sevenn warns at import about accelerators that are optional and absent.
         warnings.simplefilter("ignore", UserWarning)
         made: Calculator = getattr(importlib.import_module(module), cls)(**settings)
@@ -214,7 +217,7 @@ def check_system(method: Method, atoms: Atoms, charge: int = 0) -> None:
     Examples
     --------
     >>> from ase import Atoms
-    >>> check_system(load_method("emt"), Atoms("PbS", positions=[(0, 0, 0), (0, 0, 3)]))
+    >>> check_system(load_method("emt"), Atoms("PbS"))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
     qdsurf.errors.AskError: Effective medium theory cannot do Pb, S; ...

@@ -73,6 +73,12 @@ def test_import_is_light():
     assert out.strip() == "[]"
 
 
+@pytest.mark.engine
+def test_loading_prints_nothing(capsys):
+    make_calculator(load_method("chgnet", stress_weight=0.006))
+    assert capsys.readouterr().out == ""
+
+
 def energy(method, atoms):
     work = atoms.copy()
     work.calc = make_calculator(method)

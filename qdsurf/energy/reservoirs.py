@@ -43,7 +43,7 @@ def hydride(anion: str, charge: int) -> Atoms:
     Examples
     --------
     >>> hydride("Br", -1).get_chemical_formula(), hydride("S", -2).get_chemical_formula()
-    ('BrH', 'H2S')
+    ('HBr', 'H2S')
     """
     from ase import Atoms
 
