@@ -25,12 +25,10 @@ def test_entry_is_neutral_and_says_where_it_comes_from(name):
     assert crystal.atoms.pbc.all()
 
 
-@pytest.mark.parametrize("name", NAMES)
+# a molecular cation has no site symmetry, so these two have none to compare
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("FAPbI3", "MAPbI3")])
 def test_space_group_is_the_stated_one(name):
     crystal = load_crystal(name)
-    fragments = crystal.atoms.arrays["fragment"]
-    if len(set(fragments.tolist())) < len(fragments):
-        pytest.skip("a molecular cation has no site symmetry")
     a = crystal.atoms
     found = spglib.get_spacegroup((a.cell.array, a.get_scaled_positions(), a.numbers), symprec=1e-3)
     assert found.split("(")[1] == crystal.space_group.split("(")[1]
