@@ -7,7 +7,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from qdsurf.methods import load_method, make_calculator
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +49,30 @@ def test_structures_and_page_are_there(folder: Path, rows: list[dict[str, Any]])
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert all(row["ligand"] in page for row in rows)
     assert not re.search(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"']?https?:", page)
+
+
+def test_energies_do_not_depend_on_how_the_input_is_written(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """Rotated and relabelled: the same within 1 meV; two separated copies: twice the energy."""
+    from ase.io import read
+
+    calculator = make_calculator(load_method(rows[0]["method"].split()[0]))
+    rng = np.random.default_rng(0)
+
+    def energy(atoms: Any) -> float:
+        copy = atoms.copy()
+        copy.calc = calculator
+        return float(copy.get_potential_energy())
+
+    for row in rows:
+        (path,) = (folder / "structures").glob(f"{row['ligand']}.extxyz")
+        atoms = read(path)
+        alone = energy(atoms)
+        turned = atoms[rng.permutation(len(atoms))]
+        turned.rotate(37.0, (1, 2, 3), rotate_cell=True)
+        assert energy(turned) == pytest.approx(alone, abs=1e-3), row["ligand"]
+        pair = atoms.copy()
+        other = atoms.copy()
+        other.translate([0, 0, atoms.cell[2, 2] + 20])
+        pair.extend(other)
+        pair.set_cell([atoms.cell[0], atoms.cell[1], [0, 0, 2 * (atoms.cell[2, 2] + 20)]])
+        assert energy(pair) == pytest.approx(2 * alone, abs=1e-3), row["ligand"]
