@@ -147,6 +147,9 @@ def terminal_table(rows: Sequence[Row], *, title: str = "") -> Table:
     table.add_column("binds by")
     table.add_column("E / eV per ligand", justify="right")
     table.add_column("reaction")
+    table.add_column("class")
+    table.add_column("converged")
+    table.add_column("worst contact")
     table.add_column("note")
     group = None
     for row in rows:
@@ -158,7 +161,9 @@ def terminal_table(rows: Sequence[Row], *, title: str = "") -> Table:
         # As Text, because a name such as "[x]" would be read as markup.
         cells = (
             rank_text(row), row["ligand"], row.get("anchor") or "", energy_text(row),
-            row.get("reaction") or "", row.get("unranked") or "",
+            row.get("reaction") or "", row.get("cbc_class") or "",
+            "yes" if row.get("converged") else "no", row.get("worst_contact") or "",
+            row.get("unranked") or "",
         )  # fmt: skip
         table.add_row(*(Text(str(cell)) for cell in cells))
     return table
