@@ -220,3 +220,45 @@ def test_classes_and_reactions_are_ranked_apart_and_the_unranked_come_last() -> 
     assert [r["tied"] for r in two] == [False, False]
     assert two[0]["group"] == "X, anion site (acid exchange)"
     assert rank([]) == []
+
+
+@pytest.mark.slow
+def test_a_killed_screen_goes_on_where_it_was(tmp_path):
+    """kill -9 of driver and workers after the first row; the second run repeats nothing."""
+    import os
+    import signal
+    import sqlite3
+    import subprocess
+    import sys
+    import time
+
+    (tmp_path / "c.toml").write_text(
+        'title = "amines on platinum"\n[surface]\ncrystal = "Pt"\nhkl = [1, 1, 1]\n'
+        "layers = 3\nrepeat = [4, 4]\n"
+        '[ligands]\nnames = ["methylamine", "butylamine", "di-n-propylamine"]\n'
+        'smiles = { propylamine = "CCCN", ethylamine = "CCN" }\n'
+        '[method]\nname = "emt"\nlattice = "experimental"\n[protocol]\nposes = 2\nsteps = 200\n'
+    )
+    command = [sys.executable, "-m", "qdsurf", "screen", "c.toml", "-o", "out", "--workers", "1", "--json"]
+
+    def rows():
+        with sqlite3.connect(tmp_path / "out" / "store.sqlite") as connection:
+            return dict(connection.execute("select key, created from results where status = 'done'"))
+
+    first = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    before = {}
+    while not before and time.monotonic() < deadline:
+        time.sleep(0.2)
+        if (tmp_path / "out" / "store.sqlite").exists():
+            try:
+                before = rows()
+            except sqlite3.OperationalError:  # the table is not there yet
+                continue
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    assert before
+    subprocess.run(command, cwd=tmp_path, stdout=subprocess.DEVNULL, check=False)
+    after = rows()
+    assert len(after) == 5
+    assert all(after[key] == created for key, created in before.items())

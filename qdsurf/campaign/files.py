@@ -7,7 +7,7 @@ import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 
@@ -50,12 +50,11 @@ class MethodSection(_Section):
 
 
 class ProtocolSection(_Section):
-    """Starting poses per ligand, force threshold in eV/Å, step limit and seed."""
+    """Starting poses per ligand, force threshold in eV/Å and step limit."""
 
     poses: PositiveInt = 2
     fmax: PositiveFloat = 0.05
     steps: PositiveInt = 150
-    seed: Annotated[int, Field(ge=0)] = 0
 
 
 class Campaign(_Section):

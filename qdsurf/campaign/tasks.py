@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import qdsurf
@@ -32,11 +31,10 @@ class Task:
     store
         Path of the store.
     protocol
-        poses, fmax (eV/Å), steps, seed.
+        poses, fmax (eV/Å), steps.
     evaluate
-        Takes (surface, ligand, method, poses=, fmax=, steps=, references=), and seed= if it has such
-        a parameter; returns an object with ``energy`` and ``surface``. None means
-        ``qdsurf.energy.binding.bind``.
+        Takes (surface, ligand, method, poses=, fmax=, steps=, references=); returns an object with
+        ``energy`` and ``surface``. None means ``qdsurf.energy.binding.bind``.
     """
 
     key: str
@@ -171,10 +169,9 @@ def run_task(task: Task) -> tuple[str, str]:
         structure = None
         try:
             evaluate = _evaluator(task)
-            # The poses of bind() are enumerated; only an evaluation that draws them has a seed.
-            unknown = set() if "seed" in signature(evaluate).parameters else {"seed"}
-            settings = {name: value for name, value in task.protocol.items() if name not in unknown}
-            result = evaluate(task.surface, task.ligand, task.method, references=store.references, **settings)
+            result = evaluate(
+                task.surface, task.ligand, task.method, references=store.references, **task.protocol
+            )
             structure = extxyz(result.surface)
             row = {**_identity(task), **_outcome(task, result)}
             row["seconds"] = round(time.perf_counter() - began, 1)
