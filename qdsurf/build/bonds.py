@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from qdsurf.build.planes import ions_of
+from qdsurf.build.planes import ions_of, members_of
 from qdsurf.errors import AskError
 
 if TYPE_CHECKING:
@@ -111,7 +111,8 @@ class Neighbours:
         self.charges = charges
         self.bonds = bonds
         self.fragments: list[int] = list(dict.fromkeys(numbers[lattice].tolist()))
-        self.members = {f: tuple(np.flatnonzero(numbers == f).tolist()) for f in self.fragments}
+        found = members_of(atoms)
+        self.members = {f: tuple(found[f]) for f in self.fragments}
         self.species = {f: ion.species for f, ion in zip(self.fragments, ions, strict=True)}
         self.centres = {f: ion.centre for f, ion in zip(self.fragments, ions, strict=True)}
         self._bound: dict[int, list[tuple[int, NDArray[np.float64]]]] = {f: [] for f in self.fragments}

@@ -127,15 +127,25 @@ def ions_of(atoms: Atoms) -> list[Ion]:
     """Return the ions and molecules of *atoms*; molecules are made whole across the cell borders."""
     from ase.geometry import find_mic
 
+    elements, species = atoms.get_chemical_symbols(), atoms.arrays["species"].tolist()
     ions = []
-    for fragment in dict.fromkeys(atoms.arrays["fragment"].tolist()):
-        members = np.flatnonzero(atoms.arrays["fragment"] == fragment)
+    for members in members_of(atoms).values():
         first = atoms.positions[members[0]]
-        away, _ = find_mic(atoms.positions[members] - first, atoms.cell, atoms.pbc)
+        away = atoms.positions[members] - first
+        if len(members) > 1:
+            away, _ = find_mic(away, atoms.cell, atoms.pbc)
         centre = first + away.mean(axis=0)
-        symbols = tuple(atoms.symbols[i] for i in members)
-        ions.append(Ion(str(atoms.arrays["species"][members[0]]), symbols, first + away - centre, centre))
+        symbols = tuple(elements[i] for i in members)
+        ions.append(Ion(species[members[0]], symbols, first + away - centre, centre))
     return ions
+
+
+def members_of(atoms: Atoms) -> dict[int, list[int]]:
+    """Return the atom indices of each fragment of *atoms*, in the order of the atoms."""
+    members: dict[int, list[int]] = {}
+    for index, fragment in enumerate(atoms.arrays["fragment"].tolist()):
+        members.setdefault(fragment, []).append(index)
+    return members
 
 
 def _primitive(atoms: Atoms) -> Vectors:
