@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A few cases for every run on a laptop; CI sets QDSURF_CASES=thorough.
+_calm = {"deadline": None, "derandomize": True, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("quick", max_examples=20, **_calm)
+settings.register_profile("thorough", max_examples=1000, **_calm)
+settings.load_profile(os.environ.get("QDSURF_CASES", "quick"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

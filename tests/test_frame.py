@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "qdsurf"
 FLOORS = {
     "errors": 0, "library": 1, "model": 2, "crystals": 3, "ligands": 3, "methods": 3, "build": 4, "rank": 4,
-    "attachment": 5, "validate": 5,
-    "energy": 6, "export": 6, "store": 6, "campaign": 7, "report": 8, "cli": 9,
+    "attachment": 5, "validation": 5,
+    "energy": 6, "exports": 6, "store": 6, "campaign": 7, "report": 8, "cli": 9,
 }  # fmt: skip
 # the campaign ends by writing its page; the import is inside that function
 ALLOWED = {("campaign", "report")}

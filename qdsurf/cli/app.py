@@ -1,0 +1,98 @@
+"""The command-line application, and what its verbs share: option types and the reading of arguments."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qdsurf.cli.show import as_json, print_table
+
+if TYPE_CHECKING:
+    from qdsurf.model import Surface
+
+app = typer.Typer(
+    name="qdsurf",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Surface chemistry of quantum dots: surfaces, ligands, charges, binding energies.\n\n"
+    "Example: qdsurf screen examples/screen/cspbbr3.toml",
+    epilog="--traceback, anywhere, shows where an error came from.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", help="File to write; its ending is the format.")
+]
+
+
+def finish(surface: Surface, output: Path | None, json: bool) -> None:
+    """Write *surface* if a file was asked for, and print what it is."""
+    if output is not None:
+        from qdsurf.model.files import write_structure
+
+        write_structure(surface, output)
+    contact = surface.contacts()
+    facts: dict[str, Any] = {
+        "name": surface.name,
+        "atoms": len(surface.atoms),
+        "charge": surface.charge,
+        "ledger": str(surface.ledger),
+        "sites": len(surface.sites),
+        "worst contact": None if contact is None else str(contact),
+    }
+    as_json(facts) if json else print_table(facts)
+
+
+def any_ligand(text: str) -> Any:
+    """Return the ligand of that name on the shelf, or the one of that SMILES."""
+    from qdsurf.library import list_shelf
+    from qdsurf.ligands import ligand_from_smiles, load_ligand
+
+    looks_like_smiles = re.search(r"[\[\]()=#@+]", text) and text.lower() not in list_shelf("ligands")
+    return ligand_from_smiles(text) if looks_like_smiles else load_ligand(text)
+
+
+def miller(text: str) -> tuple[int, int, int]:
+    """Return Miller indices from "001", "1-10" or "1,-1,0"."""
+    from qdsurf.errors import AskError
+
+    numbers = re.findall(r"-?\d+" if "," in text or " " in text else r"-?\d", text)
+    if len(numbers) != 3 or re.sub(r"[-\d, ()]", "", text):
+        raise AskError(f"{text!r} is no facet; three Miller indices, such as 001 or 1,-1,0, are wanted")
+    h, k, l = (int(n) for n in numbers)  # noqa: E741 the field's own letters
+    return h, k, l
+
+
+def repeats(text: str) -> tuple[int, int]:
+    """Return the in-plane repeat from "2x2"."""
+    from qdsurf.errors import AskError
+
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if match is None or "0" in match.groups():
+        raise AskError(f"{text!r} is no in-plane repeat; such as 2x2 is wanted")
+    return int(match[1]), int(match[2])
+
+
+def length(text: str) -> float:
+    """Return a length in Å from "15", "15A" or "1.5nm"."""
+    from qdsurf.errors import AskError
+
+    match = re.fullmatch(r"(-?[\d.]+)\s*(nm|A|Å)?", text)
+    if match is None:
+        raise AskError(f"{text!r} is no length; such as 15, 15A or 1.5nm is wanted")
+    return float(match[1]) * (10.0 if match[2] == "nm" else 1.0)
+
+
+def amount(text: str) -> tuple[str, float]:
+    """Return (ligand, amount) from "acetate" or "acetate=2"."""
+    from qdsurf.errors import AskError
+
+    name, _, number = text.partition("=")
+    try:
+        return name, float(number or 1)
+    except ValueError as error:
+        raise AskError(f"{text!r}: the amount {number!r} is no number") from error
