@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qdsurf.build.planes import ions_of, members_of
+from qdsurf.build.planes import members_of
 from qdsurf.errors import AskError
 
 if TYPE_CHECKING:
@@ -17,8 +17,14 @@ if TYPE_CHECKING:
 # A counter-ion within this multiple of the shortest bulk distance of the pair counts as bound.
 BOUND = 1.25
 
+# Stands for every counter-ion that holds an ion.
+ANY = "any"
+
 BulkBonds = dict[str, tuple[float, int]]
-"""By "ion-counterion": shortest distance in Å and number of counter-ions around the ion in the bulk."""
+"""By "ion-counterion": shortest distance in Å and number of counter-ions around the ion in the bulk.
+
+"ion-any" holds the shortest distance and the number of all counter-ions that hold the ion.
+"""
 
 
 def bulk_bonds(atoms: Atoms, charges: Mapping[str, int], *, scale: float = 1.0) -> BulkBonds:
@@ -36,17 +42,16 @@ def bulk_bonds(atoms: Atoms, charges: Mapping[str, int], *, scale: float = 1.0) 
     Returns
     -------
     BulkBonds
-        {"Pb-Br": (2.935, 6), "Br-Pb": (2.935, 2), ...}; where ions of one species differ, the
-        smallest number, so that no bulk ion looks under-coordinated.
+        {"Pb-Br": (2.935, 6), "Pb-any": (2.935, 6), "Br-Pb": (2.935, 2), ...}; where ions of one
+        species differ, the smallest number, so that no bulk ion looks under-coordinated.
     """
     from ase import Atoms as AtomsClass
     from ase.neighborlist import neighbor_list
 
-    ions = ions_of(atoms)
-    points = AtomsClass(
-        ["X"] * len(ions), [i.centre * scale for i in ions], cell=atoms.cell.array * scale, pbc=True
-    )
-    species = np.array([i.species for i in ions])
+    _, names, centres = centres_of(atoms)
+    points = AtomsClass(["X"] * len(names), centres * scale, cell=atoms.cell.array * scale, pbc=True)
+    species = np.array(names)
+    total = np.zeros(len(names), dtype=int)
     found: BulkBonds = {}
     for ion in sorted(set(species.tolist())):
         for other in sorted(set(species.tolist())):
@@ -60,9 +65,95 @@ def bulk_bonds(atoms: Atoms, charges: Mapping[str, int], *, scale: float = 1.0) 
                     break
                 cutoff *= 1.5
             near = i[pair & (d < BOUND * shortest)]
-            counts = np.bincount(near, minlength=len(ions))[species == ion]
-            found[f"{ion}-{other}"] = (shortest, int(counts.min()))
+            counts = np.bincount(near, minlength=len(names))
+            found[f"{ion}-{other}"] = (shortest, int(counts[species == ion].min()))
+            if charges[ion] >= 0 or is_strong(charges[other], charges):
+                total += counts
+    for ion in sorted(set(species.tolist())):
+        lengths = [
+            d for pair, (d, _) in found.items()
+            if pair.split("-", 1)[0] == ion
+            and (charges[ion] >= 0 or is_strong(charges[pair.split("-", 1)[1]], charges))
+        ]  # fmt: skip
+        if lengths:
+            found[f"{ion}-{ANY}"] = (min(lengths), int(total[species == ion].min()))
     return found
+
+
+def is_strong(charge: int, charges: Mapping[str, int]) -> bool:
+    """Return whether a cation of this charge holds anions: 2 and more, where the crystal has such a one."""
+    return charge >= 2 or (charge >= 0 and max(charges.values(), default=0) < 2)
+
+
+def with_cap(bonds: BulkBonds, cap: str, anions: Iterable[str]) -> BulkBonds:
+    """Return *bonds* with those of a *cap*, an ion that sits at places of the *anions* at a surface.
+
+    It has their bond lengths and lacks nothing with one bond.
+    """
+    result = dict(bonds)
+    for pair, (distance, number) in bonds.items():
+        one, other = pair.split("-", 1)
+        if one in anions and one != cap and f"{cap}-{other}" not in bonds:
+            result[f"{cap}-{other}"] = (distance, min(number, 1))
+        if other in anions and other != cap and f"{one}-{cap}" not in bonds:
+            result[f"{one}-{cap}"] = (distance, 0)
+    return result
+
+
+def centres_of(atoms: Atoms) -> tuple[list[int], list[str], NDArray[np.float64]]:
+    """Return fragment numbers, species and centres (n, 3) in Å of the ions of *atoms*, in their order."""
+    numbers = atoms.arrays["fragment"]
+    first, inverse = np.unique(numbers, return_index=True, return_inverse=True)[1:]
+    order = np.argsort(first, kind="stable")
+    if len(first) == len(atoms):
+        return numbers.tolist(), atoms.arrays["species"].tolist(), atoms.positions.copy()
+    away = atoms.positions - atoms.positions[first[inverse]]
+    if atoms.pbc.any():
+        # molecules are made whole across the cell borders
+        from ase.geometry import find_mic
+
+        inner = np.flatnonzero(np.abs(away).max(axis=1) > 0)
+        away[inner], _ = find_mic(away[inner], atoms.cell, atoms.pbc)
+    size = np.bincount(inverse)
+    mean = np.stack([np.bincount(inverse, weights=away[:, k]) / size for k in range(3)], axis=1)
+    centres = (atoms.positions[first] + mean)[order]
+    return numbers[first][order].tolist(), atoms.arrays["species"][first][order].tolist(), centres
+
+
+def bound_pairs(
+    points: NDArray[np.float64],
+    species: NDArray[np.str_],
+    bonds: BulkBonds,
+    cell: NDArray[np.float64],
+    pbc: NDArray[np.bool_],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return (i, j, vector from i to j in Å) of all bound pairs, both ways, sorted by i."""
+    reach = max((d for d, _ in bonds.values()), default=3.0) * BOUND
+    if np.any(pbc):
+        from ase import Atoms as AtomsClass
+        from matscipy.neighbours import neighbour_list
+
+        box = AtomsClass(numbers=np.ones(len(points), dtype=int), positions=points, cell=cell, pbc=pbc)
+        i, j, d, vectors = neighbour_list("ijdD", box, reach)
+    else:
+        from scipy.spatial import KDTree
+
+        pairs = KDTree(points).query_pairs(reach, output_type="ndarray")
+        i, j = np.concatenate([pairs, pairs[:, ::-1]]).T
+        vectors = points[j] - points[i]
+        d = np.linalg.norm(vectors, axis=1)
+    kinds = sorted(set(species.tolist()))
+    index = {s: n for n, s in enumerate(kinds)}
+    limit = np.zeros((len(kinds), len(kinds)))
+    for pair, (distance, _) in bonds.items():
+        one, other = pair.split("-", 1)
+        if one in index and other in index:
+            limit[index[one], index[other]] = BOUND * distance
+    number = np.array([index[s] for s in species.tolist()], dtype=int)
+    keep = d < limit[number[i], number[j]]
+    i, j, vectors = i[keep], j[keep], vectors[keep]
+    order = np.lexsort((j, i))
+    return i[order].astype(np.int64), j[order].astype(np.int64), vectors[order]
 
 
 def attract(one: int, other: int) -> bool:
@@ -86,12 +177,12 @@ def stored_bonds(atoms: Atoms) -> BulkBonds:
 
 
 class Neighbours:
-    """Bound counter-ions of every ion of a surface.
+    """Bound counter-ions of every ion of a surface; ligands do not count.
 
     Attributes
     ----------
     fragments
-        Fragment numbers in the order of the atoms.
+        Fragment numbers of the ions in the order of their first atoms.
     members
         Atom indices by fragment.
     species
@@ -102,49 +193,48 @@ class Neighbours:
 
     def __init__(self, atoms: Atoms, charges: Mapping[str, int], bonds: BulkBonds) -> None:
         """Find the bound counter-ions of every ion of *atoms*, given those of the bulk."""
-        from ase import Atoms as AtomsClass
-        from ase.neighborlist import neighbor_list
-
         lattice = atoms.arrays["role"] != "ligand"
-        ions = ions_of(atoms[lattice])
-        numbers = atoms.arrays["fragment"]
+        ions = atoms if lattice.all() else atoms[lattice]
         self.charges = charges
         self.bonds = bonds
-        self.fragments: list[int] = list(dict.fromkeys(numbers[lattice].tolist()))
+        self.fragments, names, points = centres_of(ions)
+        self.points = points
         found = members_of(atoms)
         self.members = {f: tuple(found[f]) for f in self.fragments}
-        self.species = {f: ion.species for f, ion in zip(self.fragments, ions, strict=True)}
-        self.centres = {f: ion.centre for f, ion in zip(self.fragments, ions, strict=True)}
-        self._bound: dict[int, list[tuple[int, NDArray[np.float64]]]] = {f: [] for f in self.fragments}
-        reach = max((d for d, _ in bonds.values()), default=3.0) * BOUND
-        points = AtomsClass(["X"] * len(ions), [i.centre for i in ions], cell=atoms.cell, pbc=atoms.pbc)
-        for i, j, d, vector in zip(*neighbor_list("ijdD", points, reach), strict=True):
-            one, other = self.fragments[i], self.fragments[j]
-            pair = f"{self.species[one]}-{self.species[other]}"
-            if pair in bonds and d < BOUND * bonds[pair][0]:
-                self._bound[one].append((other, vector))
+        self.species = dict(zip(self.fragments, names, strict=True))
+        self.centres = dict(zip(self.fragments, points, strict=True))
+        self._order = {f: n for n, f in enumerate(self.fragments)}
+        self._names = np.array(names)
+        i, j, vectors = bound_pairs(points, self._names, bonds, atoms.cell.array, atoms.pbc)
+        self._other, self._vector = j, vectors
+        self._start = np.searchsorted(i, np.arange(len(points) + 1))
+        self._strong = np.array([is_strong(charges[s], charges) for s in names], dtype=bool)
+        self._anion = np.array([charges[s] < 0 for s in names], dtype=bool)
+        # an anion is held by the strong cations around it only
+        counted = self._strong[j] | ~self._anion[i]
+        self.coordination = np.bincount(i[counted], minlength=len(points))
+        self._counted = counted
 
     def bound(self, fragment: int) -> list[tuple[int, NDArray[np.float64]]]:
         """Return the counter-ions that hold *fragment*, with the vectors to them in Å.
 
-        An anion is held by the cations of highest charge around it: lead, not caesium.
+        An anion is held by the cations of charge 2 and more around it: lead, not caesium; by all
+        cations in crystals that have only monovalent ones.
         """
-        held = self._bound[fragment]
-        if self.charges[self.species[fragment]] < 0 and held:
-            most = max(self.charges[self.species[f]] for f, _ in held)
-            return [(f, v) for f, v in held if self.charges[self.species[f]] == most]
-        return held
+        n = self._order[fragment]
+        here = range(self._start[n], self._start[n + 1])
+        return [(self.fragments[self._other[k]], self._vector[k]) for k in here if self._counted[k]]
+
+    def deficits(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return, for every ion, how many counter-ions it lacks and the bulk length in Å of a bond to one."""
+        whole = {s: self.bonds.get(f"{s}-{ANY}", (0.0, 0)) for s in set(self._names.tolist())}
+        full = np.array([whole[s][1] for s in self._names.tolist()])
+        lengths = np.array([whole[s][0] for s in self._names.tolist()])
+        missing = np.maximum(full - self.coordination, 0)
+        return missing, np.where(missing > 0, lengths, 0.0)
 
     def deficit(self, fragment: int) -> tuple[int, float]:
         """Return how many counter-ions *fragment* lacks, and the bulk bond length in Å to one."""
-        species = self.species[fragment]
-        pairs = {p.split("-", 1)[1]: bond for p, bond in self.bonds.items() if p.split("-", 1)[0] == species}
-        if self.charges[species] < 0:
-            most = max((self.charges[other] for other in pairs), default=0)
-            pairs = {other: bond for other, bond in pairs.items() if self.charges[other] == most}
-        have = [self.species[f] for f, _ in self._bound[fragment]]
-        missing = {other: n - have.count(other) for other, (_, n) in pairs.items()}
-        lacking = [other for other, n in missing.items() if n > 0]
-        if not lacking:
-            return 0, 0.0
-        return sum(missing[o] for o in lacking), min(pairs[o][0] for o in lacking)
+        distance, number = self.bonds.get(f"{self.species[fragment]}-{ANY}", (0.0, 0))
+        missing = max(number - int(self.coordination[self._order[fragment]]), 0)
+        return (missing, distance) if missing else (0, 0.0)
