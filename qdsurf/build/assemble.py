@@ -10,6 +10,7 @@ import numpy as np
 
 from qdsurf.build.bonds import Neighbours, stored_bonds
 from qdsurf.build.planes import Plane, Stack
+from qdsurf.build.sites import exposure_of
 from qdsurf.errors import ChargeError
 from qdsurf.model.nouns import Crystal, fragment_species
 
@@ -60,15 +61,15 @@ def assemble(planes: list[Plane], repeats: Stack, repeat: tuple[int, int], vacuu
 
 
 def set_roles(atoms: Atoms, charges: Mapping[str, int]) -> None:
-    """Write the array ``role``: "surface" for the outermost planes and under-coordinated ions."""
+    """Write the array ``role``: "surface" for ions of the outermost planes and under-coordinated ones."""
     around = Neighbours(atoms, charges, stored_bonds(atoms))
-    layer, role = atoms.arrays["layer"], atoms.arrays["role"]
-    lattice = role != "ligand"
-    outer = np.isin(layer, [layer[lattice].min(), layer[lattice].max()])
-    for fragment in around.fragments:
-        members = list(around.members[fragment])
-        exposed = bool(outer[members[0]]) or around.deficit(fragment)[0] > 0
-        role[members] = "surface" if exposed else "core"
+    exposed = around.deficits()[0] > 0
+    exposure = exposure_of(atoms, around)
+    exposed[exposure.ions[exposure.outermost]] = True
+    numbers = np.array(around.fragments)[exposed]
+    lattice = atoms.arrays["role"] != "ligand"
+    role = np.where(np.isin(atoms.arrays["fragment"], numbers), "surface", "core")
+    atoms.arrays["role"][lattice] = role[lattice]
 
 
 def count_species(atoms: Atoms) -> Counter[str]:

@@ -1,8 +1,9 @@
-"""Places at the faces of a slab where a ligand can bind or take the place of an ion."""
+"""Places at the faces of a slab or dot where a ligand can bind or take the place of an ion."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,17 +15,107 @@ from qdsurf.model.nouns import Site
 if TYPE_CHECKING:
     from ase import Atoms
 
-_ORDER = ("anion site", "cation site", "on a cation", "on an anion")
+Vectors = NDArray[np.float64]
+Facet = tuple[int, int, int]
+
+_ORDER = ("anion site", "cation site", "on a cation", "on an anion", "bridge", "hollow")
+
+
+@dataclass(frozen=True, eq=False)
+class Exposure:
+    """Which ions lie on which face of a body.
+
+    Attributes
+    ----------
+    ions
+        (n,) numbers of ions among those of ``Neighbours``; an ion of a slab of one plane comes twice.
+    normals
+        (n, 3) outward unit vectors.
+    outermost
+        (n,) whether the ion lies in the last plane of a face: it can be exchanged for a ligand.
+    facets
+        Miller indices, or None where no single facet can be named.
+    locations
+        "face", "edge" or "corner".
+    """
+
+    ions: NDArray[np.int64]
+    normals: Vectors
+    outermost: NDArray[np.bool_]
+    facets: tuple[Facet | None, ...]
+    locations: tuple[str, ...]
+
+
+def slab_exposure(atoms: Atoms, around: Neighbours, facet: Facet | None) -> Exposure:
+    """Return the upper and lower half of a slab as its two faces, normals along z."""
+    height = around.points[:, 2]
+    layers = atoms.arrays["layer"][[around.members[f][0] for f in around.fragments]]
+    lowest, highest = int(layers[layers >= 0].min()), int(layers.max())
+    ions = np.arange(len(height))
+    up = np.where(height >= (height.max() + height.min()) / 2, 1.0, -1.0)
+    if lowest == highest:
+        ions, up, layers = np.tile(ions, 2), np.repeat([1.0, -1.0], len(ions)), np.tile(layers, 2)
+    count = len(ions)
+    normals = np.zeros((count, 3))
+    normals[:, 2] = up
+    outermost = (layers == lowest) | (layers == highest)
+    return Exposure(ions, normals, outermost, (facet,) * count, ("face",) * count)
+
+
+def exposure_of(atoms: Atoms, around: Neighbours, facet: Facet | None = None) -> Exposure:
+    """Return which ions lie on which face of a slab, or of a dot whose facets are in ``info["facets"]``."""
+    if atoms.pbc.any():
+        return slab_exposure(atoms, around, facet)
+    return dot_exposure(around, atoms.info.get("facets", {}))
+
+
+def dot_exposure(around: Neighbours, facets: Mapping[str, Iterable[float]]) -> Exposure:
+    """Return the ions at the facets of a dot; without facets (a sphere) normals are radial.
+
+    Parameters
+    ----------
+    facets
+        {"1 1 1": (nx, ny, nz, height)}: Miller indices, outward normal, and height in Å above which
+        an ion lies in the outermost plane of the facet.
+    """
+    points = around.points
+    missing, _ = around.deficits()
+    if not facets:
+        ions = np.flatnonzero(missing)
+        away = points[ions] - points.mean(axis=0)
+        normals = away / np.maximum(np.linalg.norm(away, axis=1), 1e-9)[:, None]
+        return Exposure(ions, normals, np.ones(len(ions), bool), (None,) * len(ions), ("face",) * len(ions))
+    names: list[Facet] = []
+    for text in facets:
+        h, k, l = (int(i) for i in text.split())  # noqa: E741 the field's own letters
+        names.append((h, k, l))
+    table = np.array([tuple(row) for row in facets.values()])
+    above = points @ table[:, :3].T - table[:, 3]
+    on = above > -1e-3
+    outermost = on.any(axis=1)
+    ions = np.flatnonzero(outermost | (missing > 0))
+    # an ion below the outermost planes that lacks a neighbour belongs to the facet it is nearest to
+    nearest = np.zeros_like(on)
+    nearest[np.arange(len(points)), np.argmax(above, axis=1)] = True
+    member = np.where(outermost[:, None], on, nearest)[ions]
+    normals = member @ table[:, :3]
+    normals /= np.maximum(np.linalg.norm(normals, axis=1), 1e-9)[:, None]
+    number = member.sum(axis=1)
+    where = tuple(("face", "edge", "corner")[min(n, 3) - 1] for n in number.tolist())
+    label = tuple(
+        names[int(np.argmax(row))] if n == 1 else None for row, n in zip(member, number.tolist(), strict=True)
+    )
+    return Exposure(ions, normals, outermost[ions], label, where)
 
 
 def find_sites(
     atoms: Atoms,
     charges: Mapping[str, int],
     *,
-    facet: tuple[int, int, int] | None = None,
+    facet: Facet | None = None,
     vacated: Iterable[Site] = (),
 ) -> tuple[Site, ...]:
-    """Return the sites on both faces of a slab.
+    """Return the sites on both faces of a slab, or on the facets of a dot.
 
     Every ion of an outermost plane is an occupied "anion site" or "cation site". Every
     under-coordinated ion has a vacant site "on a cation" or "on an anion" one bulk bond length
@@ -33,12 +124,12 @@ def find_sites(
     Parameters
     ----------
     atoms
-        Slab with the per-atom arrays of a Surface and the bulk distances in
-        ``info["bulk_bonds"]``; not changed.
+        Slab or dot with the per-atom arrays of a Surface and the bulk distances in
+        ``info["bulk_bonds"]``; not changed. A dot has its facets in ``info["facets"]``.
     charges
         Formal charge by species.
     facet
-        Miller indices, noted on the sites.
+        Miller indices, noted on the sites of a slab.
     vacated
         Sites whose ions were removed; they come first, as vacant sites.
 
@@ -47,7 +138,7 @@ def find_sites(
     tuple of Site
         Vacated sites first, each followed by the site above the cation it exposes; then the top face
         before the bottom face, anion sites, cation sites, sites on cations (highest charge first),
-        sites on anions, and each of these by distance from the middle of the cell.
+        sites on anions, and each of these by distance from the middle of the cell or dot.
 
     Examples
     --------
@@ -58,56 +149,126 @@ def find_sites(
     ['anion site', 'cation site', 'on a cation', 'on an anion']
     """
     around = Neighbours(atoms, charges, stored_bonds(atoms))
-    height = {f: float(around.centres[f][2]) for f in around.fragments}
-    middle = (max(height.values()) + min(height.values())) / 2
-    layers = atoms.arrays["layer"]
-    outer = {int(layers[layers >= 0].min()), int(layers.max())}
+    exposure = exposure_of(atoms, around, facet)
+    missing, length = around.deficits()
     found: list[Site] = []
-    for fragment in around.fragments:
-        members = around.members[fragment]
-        layer = int(layers[members[0]])
+    for row, ion in enumerate(exposure.ions.tolist()):
+        if not (exposure.outermost[row] or missing[ion]):
+            continue
+        fragment = around.fragments[ion]
         charge = charges[around.species[fragment]]
-        up = 1.0 if height[fragment] >= middle else -1.0
-        # A slab of one plane has two faces at the same ions.
-        faces = (1.0, -1.0) if len(outer) == 1 else (up,)
         bound = around.bound(fragment)
-        missing, length = around.deficit(fragment)
-        for face in faces:
-            normal = np.array([0.0, 0.0, face])
-            if layer in outer and charge:
-                ion = Site(
-                    position=around.centres[fragment].copy(),
-                    normal=normal,
+        normal = exposure.normals[row]
+        common = {
+            "normal": normal.copy(),
+            "species": around.species[fragment],
+            "facet": exposure.facets[row],
+            "location": exposure.locations[row],
+            "layer": int(atoms.arrays["layer"][around.members[fragment][0]]),
+            "coordination": len(bound),
+        }
+        if exposure.outermost[row] and charge:
+            found.append(
+                Site(
+                    position=around.points[ion].copy(),
                     kind="anion site" if charge < 0 else "cation site",
-                    species=around.species[fragment],
-                    facet=facet,
-                    location="face",
-                    layer=layer,
-                    coordination=len(bound),
-                    atoms=members,
+                    atoms=around.members[fragment],
                     neighbours=tuple(sorted({m for f, _ in bound for m in around.members[f]})),
+                    **common,
                 )
-                found.append(ion)
-            if missing:
-                away = _open_direction([v for _, v in bound], normal)
-                above = Site(
-                    position=around.centres[fragment] + length * away,
-                    normal=normal,
+            )
+        if missing[ion]:
+            away = open_direction([v for _, v in bound], normal)
+            found.append(
+                Site(
+                    position=around.points[ion] + length[ion] * away,
                     kind="on an anion" if charge < 0 else "on a cation",
-                    species=around.species[fragment],
-                    facet=facet,
-                    location="face",
-                    layer=layer,
-                    coordination=len(bound),
                     atoms=(),
-                    neighbours=members,
+                    neighbours=around.members[fragment],
+                    **common,
                 )
-                found.append(above)
-    found.sort(key=_sorting_key(atoms, charges))
-    return _vacated_first(tuple(vacated), found)
+            )
+    return _vacated_first(tuple(vacated), _sorted(found, atoms, charges))
 
 
-def _open_direction(bonds: list[NDArray[np.float64]], normal: NDArray[np.float64]) -> NDArray[np.float64]:
+def open_sites(
+    surface_sites: Iterable[Site],
+    positions: Vectors,
+    species: list[str],
+    atoms: Atoms,
+    charges: Mapping[str, int],
+) -> tuple[Site, ...]:
+    """Return "bridge" and "hollow" sites: places of the lattice just outside, with two or more neighbours.
+
+    Parameters
+    ----------
+    surface_sites
+        Sites found before; their normals, facets and locations are taken over from the nearest.
+    positions
+        (n, 3) in Å, where the lattice would go on.
+    species
+        Ion that would be there.
+    atoms
+        Slab or dot, not changed.
+    charges
+        Formal charge by species.
+    """
+    from scipy.spatial import KDTree
+
+    known = [
+        s for s in surface_sites if s.kind in ("anion site", "cation site", "on a cation", "on an anion")
+    ]
+    if not len(positions) or not known:
+        return ()
+    around = Neighbours(atoms, charges, stored_bonds(atoms))
+    by_atom = {a: s for s in known for a in (*s.atoms, *s.neighbours)}
+    shifts = images(atoms)
+    points = (around.points[None] + shifts[:, None]).reshape(-1, 3)
+    tree = KDTree(points)
+    bonds = around.bonds
+    names = np.tile(np.array([around.species[f] for f in around.fragments]), len(shifts))
+    found: list[Site] = []
+    for position, name in zip(positions, species, strict=True):
+        held = [
+            k
+            for k in tree.query_ball_point(position, 1.25 * bonds[f"{name}-any"][0])
+            if f"{name}-{names[k]}" in bonds
+            and np.linalg.norm(points[k] - position) < 1.25 * bonds[f"{name}-{names[k]}"][0]
+        ]
+        ions = [around.fragments[k % len(around.points)] for k in held]
+        near = [by_atom[m] for f in ions for m in around.members[f] if m in by_atom]
+        if len(held) < 2 or not near:
+            continue
+        normal = np.mean([s.normal for s in near], axis=0)
+        outward = [s for s in near if s.location != "face"] or near
+        found.append(
+            Site(
+                position=np.asarray(position, dtype=float).copy(),
+                normal=normal / max(float(np.linalg.norm(normal)), 1e-9),
+                kind="bridge" if len(held) == 2 else "hollow",
+                species=name,
+                facet=outward[0].facet,
+                location=outward[0].location,
+                layer=-1,
+                coordination=len(held),
+                atoms=(),
+                neighbours=tuple(sorted({m for f in ions for m in around.members[f]})),
+            )
+        )
+    return tuple(_sorted(found, atoms, charges))
+
+
+def images(atoms: Atoms) -> Vectors:
+    """Return the vectors in Å to the cell itself and to its neighbours in the periodic directions."""
+    ranges = [(-1, 0, 1) if periodic else (0,) for periodic in atoms.pbc]
+    cell = atoms.cell.array
+    shifts = [
+        i * cell[0] + j * cell[1] + k * cell[2] for i in ranges[0] for j in ranges[1] for k in ranges[2]
+    ]
+    return np.array(sorted(shifts, key=lambda v: float(np.linalg.norm(v))))
+
+
+def open_direction(bonds: list[Vectors], normal: Vectors) -> Vectors:
     """Return the unit vector away from the neighbours that are there, outwards."""
     # The normal is the answer where the bonds cancel, or where their sum does not point outwards.
     total = -sum((v / np.linalg.norm(v) for v in bonds), np.zeros(3))
@@ -117,28 +278,35 @@ def _open_direction(bonds: list[NDArray[np.float64]], normal: NDArray[np.float64
     return np.asarray(total / length)
 
 
-def _sorting_key(atoms: Atoms, charges: Mapping[str, int]) -> Callable[[Site], tuple[float, ...]]:
-    """Return the key that puts sites into their documented order."""
-    centre = atoms.cell.array[:2].sum(axis=0) / 2
-    inverse = np.linalg.inv(atoms.cell.array)
-
-    def key(site: Site) -> tuple[float, ...]:
-        fractional = (site.position - centre) @ inverse
-        fractional[:2] -= np.round(fractional[:2])
-        away = fractional[:2] @ atoms.cell.array[:2, :2]
-        return (
-            -site.normal[2],
-            _ORDER.index(site.kind),
-            -charges[site.species] if site.kind == "on a cation" else 0,
-            round(float(np.hypot(*away)), 3),
-            (site.atoms or site.neighbours)[0],
+def _sorted(sites: list[Site], atoms: Atoms, charges: Mapping[str, int]) -> list[Site]:
+    """Return *sites* in their documented order."""
+    if not sites:
+        return []
+    positions = np.array([s.position for s in sites])
+    if atoms.pbc.any():
+        cell = atoms.cell.array
+        fractional = (positions - cell[:2].sum(axis=0) / 2) @ np.linalg.inv(cell)
+        fractional[:, :2] -= np.round(fractional[:, :2])
+        away = np.linalg.norm(fractional[:, :2] @ cell[:2, :2], axis=1)
+    else:
+        away = np.linalg.norm(positions - atoms.positions.mean(axis=0), axis=1)
+    keys = [
+        (
+            -round(float(s.normal[2]), 6) if atoms.pbc.any() else 0.0,
+            _ORDER.index(s.kind),
+            -charges[s.species] if s.kind == "on a cation" else 0,
+            round(float(d), 3),
+            (s.atoms or s.neighbours)[0],
         )
-
-    return key
+        for s, d in zip(sites, away.tolist(), strict=True)
+    ]
+    return [sites[n] for n in sorted(range(len(sites)), key=keys.__getitem__)]
 
 
 def _vacated_first(vacated: tuple[Site, ...], found: list[Site]) -> tuple[Site, ...]:
     """Return the *vacated* sites, the sites above the cations they expose, and the other *found* ones."""
+    if not vacated:
+        return tuple(found)
     exposed = {n for site in vacated if site.kind == "anion site" for n in site.neighbours}
     above = [s for s in found if s.kind == "on a cation" and set(s.neighbours) & exposed]
     chosen = {id(s) for s in above}
