@@ -25,6 +25,7 @@ _HOME = {
     "load_method": "qdsurf.methods",
     "list_shelf": "qdsurf.library",
     "cut_slab": "qdsurf.build.slabs",
+    "carve_dot": "qdsurf.build.dots",
     "terminations": "qdsurf.build.slabs",
     "remove": "qdsurf.build.defects",
     "pair_vacancy": "qdsurf.build.defects",
@@ -40,6 +41,7 @@ _HOME = {
 if TYPE_CHECKING:
     from qdsurf.attachment import attach
     from qdsurf.build.defects import pair_vacancy, remove
+    from qdsurf.build.dots import carve_dot
     from qdsurf.build.slabs import cut_slab, terminations
     from qdsurf.campaign import load_campaign, screen
     from qdsurf.crystals import load_crystal
@@ -58,6 +60,7 @@ __all__ = [
     "__version__",
     "attach",
     "binding_energy",
+    "carve_dot",
     "cut_slab",
     "ligand_from_smiles",
     "list_shelf",

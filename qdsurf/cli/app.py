@@ -87,6 +87,37 @@ def length(text: str) -> float:
     return float(match[1]) * (10.0 if match[2] == "nm" else 1.0)
 
 
+def sizes(text: str, *, whole: bool = False) -> Any:
+    """Return one size or three from "7", "4.2nm" or "7x7x2": lengths in Å, or whole numbers of cells."""
+    from qdsurf.errors import AskError
+
+    parts = text.split("x")
+    if whole and not all(re.fullmatch(r"-?\d+", part) for part in parts):
+        raise AskError(f"{text!r} is no number of cells; such as 7 or 7x7x2 is wanted")
+    found = tuple(int(part) if whole else length(part) for part in parts)
+    return found[0] if len(found) == 1 else found
+
+
+def number(text: str) -> float:
+    """Return a number."""
+    from qdsurf.errors import AskError
+
+    try:
+        return float(text)
+    except ValueError:
+        raise AskError(f"{text!r} is no number") from None
+
+
+def pair(text: str) -> tuple[str, str]:
+    """Return (key, value) from "111=Pb"."""
+    from qdsurf.errors import AskError
+
+    key, equals, value = text.partition("=")
+    if not (key and equals and value):
+        raise AskError(f"{text!r}: such as 111=Pb is wanted")
+    return key, value
+
+
 def amount(text: str) -> tuple[str, float]:
     """Return (ligand, amount) from "acetate" or "acetate=2"."""
     from qdsurf.errors import AskError

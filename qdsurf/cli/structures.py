@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from qdsurf.cli.app import Json, Output, app, finish, length, miller, repeats
+from qdsurf.cli.app import Json, Output, app, finish, length, miller, number, pair, repeats, sizes
 
 
 @app.command()
@@ -36,3 +36,59 @@ def slab(
         vacuum=length(vacuum),
     )
     finish(surface, output, json)
+
+
+@app.command()
+def dot(
+    crystal: Annotated[str, typer.Argument(help="Name on the shelf, or a structure file.")],
+    shape: Annotated[str, typer.Option(help="cube, cuboid, sphere, octahedron, ..., wulff.")] = "cube",
+    cells: Annotated[str | None, typer.Option(help="Unit cells, such as 7, or 7x7x2.")] = None,
+    edge: Annotated[str | None, typer.Option(help="Edge, such as 4.2nm, or 4nmx4nmx2nm.")] = None,
+    diameter: Annotated[
+        str | None, typer.Option(help="Of the sphere of equal volume, such as 3.3nm.")
+    ] = None,
+    facet: Annotated[
+        list[str] | None, typer.Option(help="Wulff: facet and energy, such as 100=1.0; repeat it.")
+    ] = None,
+    termination: Annotated[
+        list[str] | None, typer.Option(help="Outermost plane, such as CsBr, or 111=Pb; repeat it.")
+    ] = None,
+    charge: Annotated[int, typer.Option(help="Net charge the dot is meant to have.")] = 0,
+    neutralize: Annotated[str, typer.Option(help="auto, remove, cap, or none for the bare cut.")] = "auto",
+    cap: Annotated[str | None, typer.Option(help="Monovalent ion for capping, such as I.")] = None,
+    center: Annotated[str | None, typer.Option(help="atom, bond, void, or a species.")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed, another spread of vacancies.")] = 0,
+    output: Output = None,
+    json: Json = False,
+) -> None:
+    """Carve a dot and print its ledger.
+
+    Example: qdsurf dot CsPbBr3-cubic --cells 7 --termination CsBr -o dot.extxyz
+    """
+    from qdsurf.build.dots import carve_dot
+    from qdsurf.crystals import load_crystal
+
+    surface = carve_dot(
+        load_crystal(crystal),
+        shape=shape,
+        cells=None if cells is None else sizes(cells, whole=True),
+        edge=None if edge is None else sizes(edge),
+        diameter=None if diameter is None else length(diameter),
+        facets={k: number(v) for k, v in map(pair, facet)} if facet else None,
+        termination=_terminations(termination),
+        charge=charge,
+        neutralize=None if neutralize == "none" else neutralize,  # type: ignore[arg-type]
+        cap=cap,
+        center=center,
+        seed=seed,
+    )
+    finish(surface, output, json)
+
+
+def _terminations(texts: list[str] | None) -> Any:
+    """Return one formula, or {facet: formula}."""
+    if not texts:
+        return None
+    if len(texts) == 1 and "=" not in texts[0]:
+        return texts[0]
+    return dict(map(pair, texts))

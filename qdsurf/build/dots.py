@@ -1,0 +1,357 @@
+"""Carve dots of a chosen shape, size and termination out of a crystal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qdsurf.build.assemble import set_roles
+from qdsurf.build.bonds import bulk_bonds, centres_of
+from qdsurf.build.fitting import Fitted, centers, fitted
+from qdsurf.build.neutrality import Cut, neutralized
+from qdsurf.build.planes import ions_of
+from qdsurf.build.shapes import (
+    SHAPES,
+    Polyhedron,
+    normal_and_spacing,
+    polyhedron,
+    size_dependent_facets,
+)
+from qdsurf.build.sites import find_sites, open_sites
+from qdsurf.errors import AskError
+from qdsurf.model.nouns import Crystal, Site, Surface
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+Facet = tuple[int, int, int]
+Vectors = NDArray[np.float64]
+Strategy = Literal["auto", "remove", "cap"]
+
+# More ions than this are refused rather than left to fill the memory (a dot of 50 nm has four million).
+_MOST_IONS = 5_000_000
+
+
+def carve_dot(
+    crystal: Crystal,
+    *,
+    shape: str = "cube",
+    cells: int | tuple[int, int, int] | None = None,
+    edge: float | tuple[float, float, float] | None = None,
+    diameter: float | None = None,
+    facets: Mapping[str | Facet, float] | None = None,
+    termination: str | Mapping[str | Facet, str] | None = None,
+    charge: int = 0,
+    neutralize: Strategy | None = "auto",
+    cap: str | None = None,
+    center: str | tuple[float, float, float] | None = None,
+    seed: int = 0,
+) -> Surface:
+    """Return a dot of *crystal*, neutral unless another charge is asked for.
+
+    Parameters
+    ----------
+    crystal
+        Crystal with formal charges, as from ``load_crystal``; not changed.
+    shape
+        "cube", "cuboid" (platelets and rods), "sphere", "octahedron", "truncated-octahedron",
+        "cuboctahedron", "tetrahedron" or "wulff".
+    cells
+        Size: unit cells along an edge of a cube, three numbers for a cuboid; ions along an edge for
+        an octahedron or tetrahedron; unit cells across {100} for the other polyhedra; unit cells
+        in the diameter of a sphere. A cube ended by CsBr with ``cells=7`` has 8 Cs along an edge,
+        one ended by PbBr2 has 8 Pb.
+    edge
+        Size: length of an edge in Å, three for a cuboid; the nearest one that ends with whole planes.
+    diameter
+        Size: in Å of the sphere of equal volume (of the body of the outermost nuclei).
+    facets
+        For "wulff": surface energy of one facet of each family; for lead chalcogenides it may be left
+        out (``size_dependent_facets``).
+    termination
+        Formula of the outermost plane of the facets, or one for each family: {"111": "Pb"}. None takes
+        planes with monovalent cations first, then planes of cations. It does not depend on size.
+    charge
+        Net charge the dot is meant to have, in elementary charges.
+    neutralize
+        "remove", "cap" or "auto" (see ``qdsurf.build.neutrality.neutralized``), or None for the bare
+        cut with the charge that it has.
+    cap
+        Monovalent ion for capping, such as "Cl" or "I".
+    center
+        What lies in the middle: "atom", "bond", "void", a species such as "Pb", or fractional
+        coordinates of the conventional cell; None takes what makes the dot most regular.
+    seed
+        Another seed, another even spread of vacancies or caps.
+
+    Returns
+    -------
+    Surface
+        Not periodic, its centre at the origin; the facets with the distance in Å of their outermost
+        nuclei are in ``recipe["facets"]``.
+
+    Raises
+    ------
+    AskError
+        Shape, size, facets, termination or centre make no sense, or the size holds no unit.
+    ChargeError
+        The charge cannot be reached by the strategy; gives the number.
+
+    Examples
+    --------
+    >>> from qdsurf.crystals import load_crystal
+    >>> dot = carve_dot(load_crystal("CsPbBr3-cubic"), cells=7, termination="CsBr")
+    >>> str(dot.ledger)
+    '1176 Br(-1), 490 Cs(+1), 343 Pb(+2); net charge +0'
+    """
+    ask = _Ask(crystal, shape, cells, edge, diameter)
+    ask.check(facets, neutralize, cap)
+    body: Fitted | None = None
+    if shape == "sphere":
+        if termination is not None:
+            raise AskError("a sphere shows all facets and has no one termination; leave termination out")
+        middle, radius = centers(crystal, center)[0], ask.radius()
+    else:
+        body, middle = fitted(crystal, ask.sized(ask.body(facets)), termination, center)
+        radius = float(np.linalg.norm(body.vertices, axis=1).max())
+    cut = _cut(ask, body, middle, radius)
+    bare = cut.inside
+    if not bare.any() or len(set(cut.species[bare].tolist())) < len(crystal.charges):
+        raise AskError(f"{cut.name}: this size is too small to hold one formula unit; take a larger one")
+    if neutralize is not None:
+        cut = neutralized(cut, charge, neutralize, cap, seed)
+    elif charge not in (0, cut.net):
+        raise AskError(f"{cut.name}: the bare cut has charge {cut.net:+d}; neutralize=None keeps it")
+    return _surface(ask, cut, bare, body, middle, {
+        "verb": "carve_dot", "crystal": crystal.name, "shape": shape, "cells": cells, "edge": edge,
+        "diameter": diameter, "facets given": facets and {str(k): v for k, v in facets.items()},
+        "termination": termination if termination is None or isinstance(termination, str)
+        else {str(k): v for k, v in termination.items()},
+        "charge": charge, "neutralize": neutralize, "cap": cap, "center": center, "seed": seed,
+    })  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Ask:
+    """Crystal, shape and size as asked for."""
+
+    crystal: Crystal
+    shape: str
+    cells: int | tuple[int, int, int] | None
+    edge: float | tuple[float, float, float] | None
+    diameter: float | None
+
+    def check(self, facets: object, neutralize: object, cap: object) -> None:
+        """Refuse what makes no sense."""
+        if self.shape not in SHAPES:
+            raise AskError(f"no shape {self.shape!r}; there are {', '.join(SHAPES)}")
+        sizes = {"cells": self.cells, "edge": self.edge, "diameter": self.diameter}
+        given = [name for name, size in sizes.items() if size is not None]
+        if len(given) != 1:
+            raise AskError(f"give one of cells, edge and diameter; got {', '.join(given) or 'none'}")
+        size = np.atleast_1d(np.asarray(sizes[given[0]], dtype=float))
+        if len(size) != (3 if self.shape == "cuboid" and self.diameter is None else 1):
+            raise AskError(
+                f"a {self.shape} has {3 if self.shape == 'cuboid' else 1} for {given[0]}; got {size}"
+            )
+        if not (np.isfinite(size).all() and (size > 0).all()):
+            raise AskError(f"{given[0]} is positive; got {sizes[given[0]]}")
+        if self.cells is not None and np.any(size != np.round(size)):
+            raise AskError(f"cells are whole numbers; got {self.cells}")
+        if self.shape in ("octahedron", "tetrahedron") and self.cells is not None and size[0] < 2:
+            raise AskError(f"an {self.shape} has two or more ions along an edge; got cells={self.cells}")
+        if self.shape == "cuboid" and self.diameter is not None:
+            raise AskError("a cuboid has no one diameter; give cells or edge")
+        if self.edge is not None and self.shape in ("sphere", "wulff"):
+            raise AskError(f"a {self.shape} has no one edge; give diameter")
+        if facets is not None and self.shape == "sphere":
+            raise AskError("a sphere has no facets")
+        if neutralize not in ("auto", "remove", "cap", None):
+            raise AskError(f"neutralize is 'auto', 'remove', 'cap' or None; got {neutralize!r}")
+        if cap is not None and neutralize in ("remove", None):
+            raise AskError(f"cap={cap!r} goes with neutralize='cap' or 'auto'; got {neutralize!r}")
+
+    @property
+    def length(self) -> float:
+        """Lattice constant in Å, pseudo-cubic where there is one."""
+        crystal = self.crystal
+        if crystal.pseudocubic is None:
+            return float(crystal.atoms.cell.lengths()[0])
+        return float(
+            (np.linalg.norm(np.array(crystal.pseudocubic) @ crystal.atoms.cell.array, axis=1)).mean()
+        )
+
+    def radius(self) -> float:
+        """Return the radius of a sphere in Å."""
+        return float(self.diameter or np.asarray(self.cells).item() * self.length) / 2
+
+    def body(self, facets: Mapping[str | Facet, float] | None) -> Polyhedron:
+        """Return the body of the shape, up to its size."""
+        if self.shape == "wulff" and not facets:
+            if self.diameter is None:
+                raise AskError("shape='wulff' without facets depends on size; give diameter")
+            facets = size_dependent_facets(self.crystal, self.diameter)
+        return polyhedron(self.crystal, self.shape, facets)
+
+    def sized(self, body: Polyhedron) -> Polyhedron:
+        """Return *body*, given up to its size, with the size asked for."""
+        if self.shape == "cuboid" or (self.shape == "cube" and self.diameter is None):
+            return self._box(body)
+        if self.diameter is not None:
+            volume = np.pi / 6 * self.diameter**3
+            return body.scaled(float((volume / body.volume) ** (1 / 3)))
+        if self.edge is not None:
+            return body.scaled(float(np.asarray(self.edge).item()) / body.edge)
+        number = int(np.asarray(self.cells).item())
+        if self.shape in ("octahedron", "tetrahedron"):
+            return body.scaled((number - 1) * self.length / float(np.sqrt(2)) / body.edge)
+        square = body.facets.index((1, 0, 0)) if (1, 0, 0) in body.facets else None
+        if square is None:
+            raise AskError("cells counts unit cells across {100}, which this shape lacks; give diameter")
+        return body.scaled(number * self.length / 2 / float(body.distances[square]))
+
+    def _box(self, body: Polyhedron) -> Polyhedron:
+        """Return the box *body* with its three edges."""
+        distances = []
+        for facet in body.facets:
+            axis = int(np.flatnonzero(facet)[0])
+            if self.cells is not None:
+                count = np.broadcast_to(np.asarray(self.cells), 3)[axis]
+                distances.append(count * normal_and_spacing(self.crystal, facet)[1] / 2)
+            else:
+                distances.append(float(np.broadcast_to(np.asarray(self.edge), 3)[axis]) / 2)
+        return body.moved(np.array(distances, dtype=float))
+
+
+def _cut(ask: _Ask, body: Polyhedron | None, middle: Vectors, radius: float) -> Cut:
+    """Return the ions inside the body, and the lattice places within a bond of them."""
+    crystal = ask.crystal
+    _, names, centres = centres_of(crystal.atoms)
+    cell = crystal.atoms.cell.array
+    bonds = bulk_bonds(crystal.atoms, crystal.charges)
+    margin = max(d for d, _ in bonds.values()) * 1.05 if bonds else 4.0
+    spans = np.ceil((radius + margin) * np.linalg.norm(np.linalg.inv(cell), axis=0)).astype(int) + 1
+    if np.prod(2.0 * spans + 1) * len(names) > _MOST_IONS:
+        raise AskError(f"{crystal.name} {ask.shape}: more than {_MOST_IONS:,} ions; take a smaller dot")
+    middle_cell = np.floor(middle @ np.linalg.inv(cell))
+    axes = [np.arange(-s, s + 1) for s in spans]
+    shifts = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3) + middle_cell
+    positions = ((shifts @ cell)[:, None] + (centres - middle)[None]).reshape(-1, 3)
+    kinds = np.tile(np.arange(len(names)), len(shifts))
+    if body is None:
+        depth = np.linalg.norm(positions, axis=1) - radius - 1e-6
+    else:
+        depth = np.full(len(positions), -np.inf)
+        for normal, distance in zip(body.normals, body.distances, strict=True):
+            np.maximum(depth, positions @ normal - distance, out=depth)
+    near = depth <= margin
+    species = np.array(names, dtype="U32")[kinds[near]]
+    name = f"{crystal.name} {ask.shape}"
+    return Cut(name, positions[near], species, kinds[near], depth[near] <= 0, dict(crystal.charges), bonds)
+
+
+def _surface(
+    ask: _Ask, cut: Cut, bare: NDArray[np.bool_], body: Fitted | None, middle: Vectors, recipe: dict[str, Any]
+) -> Surface:
+    """Return the dot with its sites: vacated ones first, then occupied ones, then bridges and hollows."""
+    atoms = _atoms(ask.crystal, cut)
+    atoms.info["bulk_bonds"] = cut.bonds
+    facets: dict[str, Any] = {}
+    if body is not None:
+        rows = zip(body.facets, body.normals, body.tops, body.bottoms, strict=True)
+        table = {" ".join(map(str, f)): [*n.round(12).tolist(), float(b)] for f, n, _, b in rows}
+        atoms.info["facets"] = table
+        facets = {
+            " ".join(map(str, f)): {
+                "termination": t,
+                "distance": round(float(d), 6),
+                "area": round(float(a), 6),
+            }
+            for f, t, d, a in zip(body.facets, body.formulas, body.tops, body.outer.areas, strict=True)
+        }
+    set_roles(atoms, cut.charges)
+    sites = find_sites(atoms, cut.charges)
+    empty = _vacated(cut, bare, atoms, sites)
+    outside = ~cut.inside & ~bare
+    more = open_sites(sites, cut.positions[outside], cut.species[outside].tolist(), atoms, cut.charges)
+    termination = f"-{body.formulas[0]}" if body is not None and len(set(body.formulas)) == 1 else ""
+    fractional = (middle @ np.linalg.inv(ask.crystal.atoms.cell.array) % 1.0).round(6)
+    return Surface(
+        name=f"{ask.crystal.name}-{ask.shape}{termination}",
+        atoms=atoms,
+        charges=dict(cut.charges),
+        sites=(*empty, *sites, *more),
+        recipe={**recipe, "facets": facets, "middle": fractional.tolist()},
+        target_charge=cut.net,
+    )
+
+
+def _atoms(crystal: Crystal, cut: Cut) -> Atoms:
+    """Return the atoms of the ions inside, molecules with the orientation that they have in the crystal."""
+    from ase import Atoms as AtomsClass
+
+    shapes = ions_of(crystal.atoms)
+    places = np.flatnonzero(cut.inside)
+    # species that are elements and were put there as caps have the symbol of their own
+    lattice = cut.species[places] == np.array([shapes[k].species for k in cut.ions[places]])
+    sizes = np.where(lattice, [len(shapes[k].symbols) for k in cut.ions[places]], 1)
+    owner = np.repeat(np.arange(len(places)), sizes)
+    symbols: list[str] = []
+    inner: list[Vectors] = []
+    single = np.zeros((1, 3))
+    for place, own in zip(places.tolist(), lattice.tolist(), strict=True):
+        shape = shapes[int(cut.ions[place])]
+        symbols.extend(shape.symbols if own else (str(cut.species[place]),))
+        inner.append(shape.shape if own else single)
+    atoms = AtomsClass(symbols, cut.positions[places][owner] + np.concatenate(inner), pbc=False)
+    atoms.set_array("fragment", owner)
+    atoms.set_array("species", cut.species[places][owner].astype("U32"))
+    atoms.set_array("role", np.full(len(atoms), "core", dtype="U8"))
+    atoms.set_array("anchor", np.zeros(len(atoms), dtype=bool))
+    atoms.set_array("layer", np.full(len(atoms), -1))
+    return atoms
+
+
+def _vacated(cut: Cut, bare: NDArray[np.bool_], atoms: Atoms, sites: tuple[Site, ...]) -> tuple[Site, ...]:
+    """Return the places emptied to reach the charge, as vacant sites."""
+    from scipy.spatial import KDTree
+
+    gone = np.flatnonzero(bare & ~cut.inside)
+    if not len(gone) or not sites:
+        return ()
+    _, species, points = centres_of(atoms)
+    tree, names = KDTree(points), np.array(species)
+    members: dict[int, list[int]] = {}
+    for index, fragment in enumerate(atoms.arrays["fragment"].tolist()):
+        members.setdefault(fragment, []).append(index)
+    nearest = KDTree(np.array([s.position for s in sites])).query(cut.positions[gone])[1]
+    found = []
+    for place, like in zip(gone.tolist(), nearest.tolist(), strict=True):
+        name = str(cut.species[place])
+        reach = {k: 1.25 * cut.bonds[f"{name}-{k}"][0] for k in set(species) if f"{name}-{k}" in cut.bonds}
+        point = cut.positions[place]
+        near = [
+            k for k in tree.query_ball_point(point, max(reach.values(), default=0.0))
+            if names[k] in reach and np.linalg.norm(points[k] - point) < reach[str(names[k])]
+        ]  # fmt: skip
+        if len(near) < 2:
+            continue  # a loose end of the cut, not a vacancy
+        found.append(
+            Site(
+                position=point.copy(),
+                normal=sites[like].normal.copy(),
+                kind="anion site" if cut.charges[name] < 0 else "cation site",
+                species=name,
+                facet=sites[like].facet,
+                location=sites[like].location,
+                layer=-1,
+                coordination=len(near),
+                atoms=(),
+                neighbours=tuple(sorted(m for k in near for m in members[k])),
+            )
+        )
+    return tuple(found)
