@@ -1,0 +1,357 @@
+"""Hard and soft acids and bases: hardness, classes, Pearson's charge transfer, and what they mean together.
+
+The numbers come from tables with sources (``structures/ions``); for a molecule that is in no table they
+are computed. What hardness cannot see - charge, denticity, size, solvent - is no part of this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qdsurf.errors import AskError
+from qdsurf.library import list_shelf
+from qdsurf.rank.hsab_tables import (
+    VOTES,
+    ClassVote,
+    Hardness,
+    check_acid,
+    classes_of,
+    donor_group,
+    hardness_of,
+    ion_name,
+    species_smiles,
+)
+
+if TYPE_CHECKING:
+    from rdkit.Chem import Mol
+
+    from qdsurf.model.nouns import Anchor, Ligand
+
+# Hardness in eV of F- and I-, the ends of the classed halides: the scale of softness of bases runs
+# from -1 at the first to +1 at the second.
+HARD_END, SOFT_END = 7.011, 3.696
+
+
+@dataclass(frozen=True, kw_only=True)
+class HsabRow:
+    """One donor against one acid.
+
+    Attributes
+    ----------
+    donor, group
+        Name as given, and the group that binds ("" for a species of the tables).
+    match
+        Softness of the acid times softness of the donor, -1 to +1: above 0 for soft on soft and hard
+        on hard, 0 for a borderline partner. None where no text classes one of them.
+    acid_softness, donor_softness
+        -1 hard to +1 soft.
+    charge_transfer
+        dN = (chi_A - chi_B) / (2 (eta_A + eta_B)) in electrons, from donor to acid.
+    energy
+        dE = -(chi_A - chi_B)^2 / (4 (eta_A + eta_B)) in eV; negative binds.
+    fukui_minus
+        Condensed Fukui function of the binding atoms for giving an electron; None unless computed.
+    acid_hardness, donor_hardness
+        The values used; all others are in ``acid_table`` and ``donor_table``.
+    acid_classes, donor_classes
+        What each text says.
+    warnings
+        What to know before using the row.
+    """
+
+    donor: str
+    group: str
+    acid: str
+    match: float | None
+    acid_softness: float | None
+    donor_softness: float | None
+    charge_transfer: float | None
+    energy: float | None
+    fukui_minus: float | None
+    acid_hardness: Hardness | None
+    donor_hardness: Hardness | None
+    acid_classes: tuple[ClassVote, ...]
+    donor_classes: tuple[ClassVote, ...]
+    acid_table: tuple[Hardness, ...]
+    donor_table: tuple[Hardness, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Donor:
+    """A base before it meets an acid: its hardness, its classes and what stands for what."""
+
+    name: str
+    group: str
+    table: tuple[Hardness, ...]
+    classes: tuple[ClassVote, ...]
+    softness: float | None
+    fukui_minus: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def pearson(chi_acid: float, eta_acid: float, chi_base: float, eta_base: float) -> tuple[float, float]:
+    """Return Pearson's charge transfer in electrons and its energy in eV.
+
+    Parameters
+    ----------
+    chi_acid, chi_base
+        Electronegativities (I + A)/2 in eV.
+    eta_acid, eta_base
+        Hardness (I - A)/2 in eV; a value without the half needs other factors.
+
+    Returns
+    -------
+    dN, dE
+        dN > 0 moves electrons from base to acid; dE is never positive. doi:10.1021/ja00364a005.
+
+    Examples
+    --------
+    >>> [round(x, 3) for x in pearson(23.485, 8.452, 6.755, 3.696)]
+    [0.689, -5.76]
+    """
+    eta = eta_acid + eta_base
+    gap = chi_acid - chi_base
+    return gap / (2 * eta), -(gap**2) / (4 * eta)
+
+
+def acid_softness(acid: str) -> float | None:
+    """Return the mean over the texts of hard (-1), borderline (0) and soft (+1); None where none names it.
+
+    Hardness is not used: that of bare cations follows their charge first, and Cd2+ (soft in every
+    text) comes out harder than Pb2+.
+
+    >>> acid_softness("Zn2+"), acid_softness("Cd2+"), acid_softness("Ti4+")
+    (0.0, 1.0, -1.0)
+    """
+    votes = [VOTES[vote.hsab_class] for vote in classes_of(acid, "acid") if vote.counted]
+    return sum(votes) / len(votes) if votes else None
+
+
+def base_softness(classes: Sequence[ClassVote], table: Sequence[Hardness]) -> float | None:
+    """Return the softness of a base, -1 to +1: mean of its classes and of its place on the hardness scale.
+
+    The scale orders bases that the texts put in one class (Cl- between F- and Br-). Recalled
+    (unverified) hardness is not used. None where no text classes it and no hardness is known.
+    """
+    votes = [VOTES[vote.hsab_class] for vote in classes if vote.counted]
+    parts = [sum(votes) / len(votes)] if votes else []
+    known = [h for h in table if h.status != "unverified" and h.scale != "computed here"]
+    if known:
+        place = (HARD_END - known[0].eta) / (HARD_END - SOFT_END)
+        parts.append(min(1.0, max(-1.0, 2 * place - 1)))
+    return sum(parts) / len(parts) if parts else None
+
+
+def group_donor(group: str, name: str = "") -> Donor:
+    """Return the donor that a binding group of the table ``donor_groups.toml`` is.
+
+    >>> group_donor("thiolate").softness > group_donor("carboxylate").softness
+    True
+    """
+    entry = donor_group(group)
+    classes = tuple(vote for species in entry.get("classes", ()) for vote in classes_of(species, "base"))
+    table = tuple(h for species in entry.get("hardness", ()) for h in hardness_of(species, "base"))
+    warnings = []
+    if entry.get("analogy"):
+        warnings.append(f"{group} is classed by analogy: {entry['analogy']}")
+    elif table and table[0].species not in entry["classes"]:
+        warnings.append(f"the hardness of {table[0].species} stands for {group}")
+    return Donor(
+        name=name or group,
+        group=group,
+        table=table,
+        classes=classes,
+        softness=base_softness(classes, table),
+        warnings=tuple(warnings),
+    )
+
+
+def hsab(
+    donors: str | Ligand | Sequence[str | Ligand],
+    acid: str,
+    *,
+    method: str | None = None,
+    cache: str | Path | None = None,
+) -> list[HsabRow]:
+    """Compare donors with an acid by hardness and class, the best match first.
+
+    Parameters
+    ----------
+    donors
+        One or several of: a species of the tables ("I-", "NH3"), a ligand of the shelf, SMILES of the
+        bound form, or a Ligand.
+    acid
+        Name of the acid, such as "Pb2+".
+    method
+        Method of the shelf with which chi, eta and the Fukui function are computed for molecules that
+        have no electronegativity in the tables, "gfn2-xtb" for instance. None computes nothing.
+    cache
+        Folder in which computed values are kept; None keeps them in memory only.
+
+    Returns
+    -------
+    list of HsabRow
+        Rows without a match come last.
+
+    Raises
+    ------
+    UnknownName
+        The acid is in no table.
+    AskError
+        A donor that is no base, or is neither species, ligand nor SMILES.
+    MissingExtra
+        *method* needs a package that is not installed.
+
+    Notes
+    -----
+    dE assumes that nothing but charge transfer happens. It puts I- before F- on every cation, zinc
+    included, where the measured order is the reverse: use ``match`` and the terms of ``rank_ligands``.
+
+    Examples
+    --------
+    >>> [row.donor for row in hsab(["F-", "Cl-", "Br-", "I-"], "Hg2+")]
+    ['I-', 'Br-', 'Cl-', 'F-']
+    """
+    name = check_acid(acid)
+    many = donors if isinstance(donors, Sequence) and not isinstance(donors, str) else [donors]
+    folder = None if cache is None else Path(cache)
+    rows = [_row(resolve_donor(donor, method, folder), name) for donor in many]
+    return sorted(rows, key=lambda row: (row.match is None, -(row.match or 0.0), row.energy or 0.0))
+
+
+def resolve_donor(donor: str | Ligand, method: str | None, cache: Path | None) -> Donor:
+    """Return the donor that a species, shelf name, SMILES or Ligand is; computed where *method* is given."""
+    if isinstance(donor, str):
+        species = ion_name(donor)
+        table, classes = hardness_of(species, "base"), classes_of(species, "base")
+        if table or classes:
+            found = Donor(
+                name=donor, group="", table=table, classes=classes, softness=base_softness(classes, table)
+            )
+            smiles = species_smiles().get(species)
+            return found if method is None or smiles is None else computed(found, smiles, (0,), method, cache)
+        ligand = _ligand(donor)
+    else:
+        ligand = donor
+    anchor = next((one for one in ligand.anchors if one.takes in ("anion site", "on a cation")), None)
+    if anchor is None:
+        raise AskError(
+            f"{ligand.name!r} binds as {ligand.anchors[0].name}: it gives no electron pair to an acid; "
+            "give a base, such as a carboxylate, an amine or a halide"
+        )
+    mol, atoms = _anchor_atoms(ligand, anchor)
+    found = group_donor(group_variant(anchor.name, mol, atoms), ligand.name)
+    return found if method is None else computed(found, ligand.smiles, atoms, method, cache)
+
+
+def _anchor_atoms(ligand: Ligand, anchor: Anchor) -> tuple[Mol, tuple[int, ...]]:
+    """Return the molecule of the ligand's SMILES and the atoms of *anchor* in its order.
+
+    The anchor counts the atoms of the conformers, whose order need not be that of the SMILES.
+    """
+    from qdsurf.ligands.groups import find_groups
+    from qdsurf.ligands.smiles import read_smiles
+
+    mol = read_smiles(ligand.smiles)
+    return mol, next(one.atoms for one in find_groups(mol) if one.group.name == anchor.name)
+
+
+def group_variant(group: str, mol: Mol, atoms: Sequence[int]) -> str:
+    """Return the finer name of a group: the halide by element, aryl amines and phosphines told apart."""
+    atom = mol.GetAtomWithIdx(int(atoms[0]))
+    near = [n for n in atom.GetNeighbors() if n.GetIsAromatic()]
+    if group == "halide":
+        return {"F": "fluoride", "Cl": "chloride", "Br": "bromide", "I": "iodide"}[atom.GetSymbol()]
+    if group == "sulfide":
+        return {"S": "sulfide", "Se": "selenide", "Te": "telluride"}[atom.GetSymbol()]
+    if group == "amine" and near:
+        return "aniline"
+    if group == "phosphine" and len(near) == 3:
+        return "triarylphosphine"
+    return group
+
+
+def computed(donor: Donor, smiles: str, atoms: Sequence[int], method: str, cache: Path | None) -> Donor:
+    """Return *donor* with chi, eta and Fukui function of its molecule computed, where the tables lack chi."""
+    from qdsurf.rank.electronic import electronic
+
+    if any(h.chi is not None for h in donor.table[:1]) and not donor.warnings:
+        return donor
+    found = electronic(smiles, method=method, cache=cache)
+    value = Hardness(
+        species=smiles,
+        role="base",
+        chi=found.chi,
+        eta=found.eta,
+        scale="computed here",
+        convention="vertical I and A of the neutral molecule or radical, three single points",
+        status="computed",
+        source=found.method,
+        doi=found.doi,
+    )
+    return Donor(
+        name=donor.name,
+        group=donor.group,
+        table=(value, *donor.table),
+        classes=donor.classes,
+        softness=donor.softness,
+        fukui_minus=sum(found.fukui_minus[index] for index in atoms),
+        warnings=(*donor.warnings, *found.warnings),
+    )
+
+
+def _ligand(text: str) -> Ligand:
+    """Return the ligand of the shelf with that name, or of that SMILES."""
+    from qdsurf.ligands import ligand_from_smiles, load_ligand
+
+    if text.lower() in {name.lower() for name in list_shelf("ligands")}:
+        return load_ligand(text)
+    try:
+        return ligand_from_smiles(text, conformers=1)
+    except AskError as error:
+        raise AskError(
+            f"{text!r} is no base of the hardness tables, no ligand of the shelf, and as SMILES: {error}"
+        ) from error
+
+
+def _row(donor: Donor, acid: str) -> HsabRow:
+    """Return the row of one donor."""
+    acid_table = hardness_of(acid, "acid")
+    one = next((h for h in acid_table if h.chi is not None), acid_table[0] if acid_table else None)
+    other = next((h for h in donor.table if h.chi is not None), donor.table[0] if donor.table else None)
+    transfer: tuple[float | None, float | None] = (None, None)
+    warnings = list(donor.warnings)
+    if one and other and one.chi is not None and other.chi is not None:
+        transfer = pearson(one.chi, one.eta, other.chi, other.eta)
+    else:
+        lacking = acid if one is None or one.chi is None else donor.name
+        warnings.append(f"no electronegativity of {lacking} in the tables: no charge transfer")
+    soft_acid = acid_softness(acid)
+    match = None if soft_acid is None or donor.softness is None else soft_acid * donor.softness + 0.0
+    if soft_acid is None:
+        warnings.append(f"no text classes {acid}: no match")
+    votes = {vote.hsab_class for vote in classes_of(acid, "acid")}
+    if len(votes) > 1:
+        warnings.append(f"texts disagree on {acid}: {', '.join(sorted(votes))}")
+    return HsabRow(
+        donor=donor.name,
+        group=donor.group,
+        acid=acid,
+        match=match,
+        acid_softness=soft_acid,
+        donor_softness=donor.softness,
+        charge_transfer=transfer[0],
+        energy=transfer[1],
+        fukui_minus=donor.fukui_minus,
+        acid_hardness=one,
+        donor_hardness=other,
+        acid_classes=classes_of(acid, "acid"),
+        donor_classes=donor.classes,
+        acid_table=acid_table,
+        donor_table=donor.table,
+        warnings=tuple(warnings),
+    )
