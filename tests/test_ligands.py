@@ -180,7 +180,8 @@ def test_same_seed_same_positions():
     from qdsurf.ligands import conformers
 
     first = ligand_from_smiles("CCCCCC(=O)[O-]", seed=3).conformers
-    conformers._cached.cache_clear()
+    conformers._straight.cache_clear()
+    conformers._several.cache_clear()
     second = ligand_from_smiles("CCCCCC(=O)[O-]", seed=3).conformers
     assert len(first) == len(second) > 2
     assert all(np.array_equal(a.positions, b.positions) for a, b in zip(first, second, strict=True))

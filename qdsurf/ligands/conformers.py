@@ -1,85 +1,169 @@
-"""Geometries of the bound form of a ligand: different ones, the most extended first."""
+"""Geometries of the bound form of a ligand: the straight one first, then different ones of low energy.
+
+They are computed when they are first looked at: classifying ten thousand molecules embeds none.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
-from qdsurf.errors import AskError
-from qdsurf.ligands.groups import METALS, pattern
+from qdsurf.ligands.geometry import Positions, embed, relax, simple_geometry
+from qdsurf.ligands.straight import straighten
 
 if TYPE_CHECKING:
     from ase import Atoms
     from rdkit.Chem import Mol
 
-Positions = NDArray[np.float64]
-
-# Angle X-M-X in degrees of the dihalides that a lone pair bends; those of other metals are linear.
-_BENT = {"Pb": 100.0, "Sn": 97.0, "Ge": 100.0}
 # Heavy-atom root mean square distance in Å below which two conformers count as the same one.
 _SAME = 0.4
+# Geometries are embedded beyond the number asked for, because some fall together.
+_SPARE = 4
 
 
-def build_conformers(mol: Mol, anchor: tuple[int, ...], count: int, seed: int) -> tuple[Atoms, ...]:
-    """Return up to *count* different geometries of *mol*, the most extended one first.
+class Conformers(Sequence["Atoms"]):
+    """The geometries of a ligand in Å, computed at first use; the first alone if only that is wanted.
 
-    Parameters
-    ----------
-    mol
-        Molecule with implicit hydrogen atoms; these come after the heavy atoms in the geometries.
-    anchor
-        Atoms that bind. Their centre is put at the origin and the rest of the molecule along +z.
-    count
-        Largest number of geometries.
-    seed
-        Seed of the embedding.
-
-    Returns
-    -------
-    tuple of ase.Atoms
-        Positions in Å, without a cell, in the order of their length along the anchor axis.
+    Each has the atoms that bind with their centre at the origin and the centre of the molecule along
+    +z, no cell, and all have the same order of atoms.
     """
-    from ase import Atoms
+
+    def __init__(
+        self,
+        mol: Mol,
+        anchor: tuple[int, ...],
+        *,
+        count: int,
+        seed: int,
+        given: tuple[Positions, ...] = (),
+        order: tuple[int, ...] = (),
+    ) -> None:
+        """Remember what to compute.
+
+        Parameters
+        ----------
+        mol
+            Molecule with implicit hydrogen atoms; these come after the heavy atoms in the geometries.
+        anchor
+            Atoms that bind.
+        count
+            Largest number of geometries.
+        seed
+            Seed of the embedding.
+        given
+            (n_atoms, 3) positions in Å that come first, instead of the straight conformer.
+        order
+            Place of each atom in the geometries; empty for heavy atoms first.
+        """
+        from rdkit import Chem
+
+        self._smiles = Chem.MolToSmiles(mol, canonical=False)
+        # Written without canonical order the SMILES can still permute atoms; the output order undoes it.
+        kept = mol.GetPropsAsDict(includePrivate=True, includeComputed=True)["_smilesAtomOutputOrder"]
+        self._written = tuple(int(index) for index in kept)
+        self._anchor, self._count, self._seed = anchor, count, seed
+        self._given, self._order = given, order
+        self._made: dict[int, Atoms] = {}
+
+    @overload
+    def __getitem__(self, index: int) -> Atoms: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Atoms, ...]: ...
+    def __getitem__(self, index: int | slice) -> Atoms | tuple[Atoms, ...]:
+        """Return one geometry, or several; the first needs no search for others."""
+        if isinstance(index, slice):
+            return tuple(self[i] for i in range(*index.indices(len(self))))
+        if index == 0:
+            return self._atoms(0, self._first())
+        positions = self._all()
+        index = range(len(positions))[index]
+        return self._atoms(index, positions[index])
+
+    def __len__(self) -> int:
+        """Return the number of geometries; rigid molecules have fewer than asked for."""
+        return 1 if self._count == 1 else len(self._all())
+
+    def _recipe(self) -> tuple[str, tuple[int, ...], tuple[int, ...], int]:
+        return self._smiles, self._written, self._anchor, self._seed
+
+    def _first(self) -> Positions:
+        if self._given:
+            return _orient(self._given[0], self._anchor)
+        return _straight(*self._recipe())
+
+    def _all(self) -> tuple[Positions, ...]:
+        if not self._given:
+            return _several(*self._recipe(), self._count)
+        own = tuple(_orient(xyz, self._anchor) for xyz in self._given)
+        return (*own, *_several(*self._recipe(), self._count))[: max(self._count, len(own))]
+
+    def _atoms(self, index: int, positions: Positions) -> Atoms:
+        """Return the geometry *index*, made once, so that it is the same object each time."""
+        from ase import Atoms
+
+        if index not in self._made:
+            numbers = np.array(_numbers(self._smiles, self._written))
+            if self._order:
+                back = np.argsort(self._order)
+                numbers, positions = numbers[back], positions[back]
+            self._made[index] = Atoms(numbers=numbers, positions=positions)
+        return self._made[index]
+
+
+@lru_cache(maxsize=4096)
+def _numbers(smiles: str, written: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the atomic numbers, heavy atoms first."""
+    return tuple(atom.GetAtomicNum() for atom in _full(smiles, written).GetAtoms())
+
+
+def _full(smiles: str, written: tuple[int, ...]) -> Mol:
+    """Return the molecule of *smiles* with all hydrogen atoms; its heavy atoms are the atoms *written*."""
     from rdkit import Chem
 
-    ordered = Chem.MolToSmiles(mol, canonical=False)
-    # Written without canonical order the SMILES can still permute atoms; the stored output order undoes it.
-    order = tuple(mol.GetPropsAsDict(includePrivate=True, includeComputed=True)["_smilesAtomOutputOrder"])
-    numbers, positions = _cached(ordered, order, anchor, count, seed)
-    return tuple(Atoms(numbers=numbers, positions=xyz) for xyz in positions)
+    read = Chem.MolFromSmiles(smiles)
+    return Chem.AddHs(Chem.RenumberAtoms(read, np.argsort(written).tolist()))
+
+
+@lru_cache(maxsize=4096)
+def _straight(smiles: str, written: tuple[int, ...], anchor: tuple[int, ...], seed: int) -> Positions:
+    """Return the straight conformer, oriented."""
+    mol = _full(smiles, written)
+    xyz = simple_geometry(mol)
+    if xyz is None:
+        xyz = straighten(mol, embed(mol, 1, seed)[0], anchor)
+        xyz, _ = relax(mol, xyz, electrostatics=False)
+    return _orient(xyz, anchor)
 
 
 @lru_cache(maxsize=512)
-def _cached(
-    smiles: str, order: tuple[int, ...], anchor: tuple[int, ...], count: int, seed: int
-) -> tuple[tuple[int, ...], tuple[Positions, ...]]:
-    """Return atomic numbers and positions; the atoms of *smiles* are the atoms *order*."""
-    from rdkit import Chem, rdBase
+def _several(
+    smiles: str, written: tuple[int, ...], anchor: tuple[int, ...], seed: int, count: int
+) -> tuple[Positions, ...]:
+    """Return the straight conformer and up to *count* - 1 other ones, longest first.
 
-    read = Chem.MolFromSmiles(smiles)
-    mol = Chem.AddHs(Chem.RenumberAtoms(read, np.argsort(order).tolist()))
-    numbers = tuple(atom.GetAtomicNum() for atom in mol.GetAtoms())
-    simple = simple_geometry(mol)
-    if simple is not None:
-        return numbers, (_orient(simple, anchor),)
-    heavy = [index for index, number in enumerate(numbers) if number > 1]
-    with rdBase.BlockLogs():
-        pool = embed(mol, count + 4, seed, electrostatics=False)
-    oriented = sorted((_orient(xyz, anchor) for xyz, _ in pool), key=lambda xyz: -_length(xyz, heavy))
-    alike = _permutations(read, order)
-    chosen: list[Positions] = []
-    for xyz in oriented:
+    Of those embedded, the ones of lowest energy are kept that differ from each other.
+    """
+    first = _straight(smiles, written, anchor, seed)
+    mol = _full(smiles, written)
+    if simple_geometry(mol) is not None or count == 1:
+        return (first,)
+    heavy = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() > 1]
+    pool = [relax(mol, xyz, electrostatics=False) for xyz in embed(mol, count + _SPARE, seed)]
+    alike = _permutations(mol, len(heavy))
+    chosen = [first]
+    for xyz, _ in sorted(pool, key=lambda pair: round(pair[1], 6)):
+        turned = _orient(xyz, anchor)
         if len(chosen) < count and all(
-            _distance(xyz[list(same)], old[heavy]) > _SAME for old in chosen for same in alike
+            _distance(turned[list(same)], old[heavy]) > _SAME for old in chosen for same in alike
         ):
-            chosen.append(xyz)
-    return numbers, tuple(chosen)
+            chosen.append(turned)
+    return (first, *sorted(chosen[1:], key=lambda xyz: -_height(xyz, heavy)))
 
 
-def _permutations(read: Mol, order: tuple[int, ...]) -> list[tuple[int, ...]]:
+def _permutations(mol: Mol, heavy: int) -> list[tuple[int, ...]]:
     """Return the renumberings of heavy atoms that leave the skeleton as it is, the first hundred of them.
 
     Bond orders and charges are left out: the two oxygen atoms of a carboxylate are the same.
@@ -87,17 +171,17 @@ def _permutations(read: Mol, order: tuple[int, ...]) -> list[tuple[int, ...]]:
     from rdkit import Chem
 
     skeleton = Chem.RWMol()
-    renumbered = Chem.RenumberAtoms(read, np.argsort(order).tolist())
-    for atom in renumbered.GetAtoms():
-        skeleton.AddAtom(Chem.Atom(atom.GetAtomicNum()))
-    for bond in renumbered.GetBonds():
-        skeleton.AddBond(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), Chem.BondType.SINGLE)
+    for index in range(heavy):
+        skeleton.AddAtom(Chem.Atom(mol.GetAtomWithIdx(index).GetAtomicNum()))
+    for bond in mol.GetBonds():
+        if max(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) < heavy:
+            skeleton.AddBond(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), Chem.BondType.SINGLE)
     skeleton.UpdatePropertyCache(strict=False)
     Chem.FastFindRings(skeleton)
     return [tuple(match) for match in skeleton.GetSubstructMatches(skeleton, uniquify=False, maxMatches=100)]
 
 
-def _length(xyz: Positions, heavy: list[int]) -> float:
+def _height(xyz: Positions, heavy: list[int]) -> float:
     """Return the height in Å of the farthest heavy atom above the anchor."""
     return float(round(xyz[heavy, 2].max(), 6))
 
@@ -123,107 +207,3 @@ def _distance(one: Positions, other: Positions) -> float:
     u, s, vt = np.linalg.svd(a.T @ b)
     s[-1] *= np.sign(np.linalg.det(u) * np.linalg.det(vt))
     return float(np.sqrt(max(0.0, ((a**2).sum() + (b**2).sum() - 2 * s.sum()) / len(a))))
-
-
-def embed(mol: Mol, count: int, seed: int, *, electrostatics: bool) -> list[tuple[Positions, float]]:
-    """Return optimised geometries with their energies in kcal/mol, one of them with chains all-trans."""
-    from rdkit import Chem
-    from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
-
-    settings: Any = rdDistGeom.ETKDGv3()
-    # RDKit multiplies the seed by the number of the conformer: 0 would make them all the same.
-    settings.randomSeed = seed % 2**20 + 1
-    settings.maxIterations = 20
-    ids = list(rdDistGeom.EmbedMultipleConfs(mol, count, settings))
-    if not ids:
-        # Crowded centres such as tetraoctylammonium need random starting coordinates.
-        settings.useRandomCoords = True
-        settings.maxIterations = 100
-        ids = list(rdDistGeom.EmbedMultipleConfs(mol, count, settings))
-    if not ids:
-        raise AskError(f"no geometry found for {Chem.MolToSmiles(Chem.RemoveHs(mol))!r}")
-    extended = Chem.Conformer(mol.GetConformer(ids[0]))
-    _stretch(mol, extended)
-    ids.append(mol.AddConformer(extended, assignId=True))
-    results: list[tuple[Positions, float]] = []
-    mmff = rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol)
-    properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol) if mmff else None
-    uff = not mmff and rdForceFieldHelpers.UFFHasAllMoleculeParams(mol)
-    if properties is not None and not electrostatics:
-        # In vacuum the opposite charges of a zwitterion would fold it; at a surface they are screened.
-        properties.SetMMFFEleTerm(False)
-    for conf in ids:
-        field: Any = None
-        if properties is not None:
-            field = rdForceFieldHelpers.MMFFGetMoleculeForceField(mol, properties, confId=conf)
-        elif uff:
-            field = rdForceFieldHelpers.UFFGetMoleculeForceField(mol, confId=conf)
-        energy = 0.0
-        if field is None:
-            _set_metal_bonds(mol, mol.GetConformer(conf))
-        else:
-            field.Initialize()
-            field.Minimize(maxIts=300)
-            energy = float(field.CalcEnergy())
-        results.append((np.array(mol.GetConformer(conf).GetPositions()), energy))
-    return results
-
-
-def _stretch(mol: Mol, conformer: Any) -> None:
-    """Turn every torsion about a bond between saturated chain atoms to 180 degrees, in place."""
-    from rdkit.Chem import rdMolTransforms
-
-    # Four heavy atoms in a row around a bond that can turn.
-    query = pattern("[!#1]~[CX4,NX4,PX3,PX4,SX4]-;!@[CX4]~[!#1]")
-    done: set[tuple[int, int]] = set()
-    for i, j, k, m in mol.GetSubstructMatches(query):
-        bond = (min(j, k), max(j, k))
-        if bond not in done:
-            done.add(bond)
-            rdMolTransforms.SetDihedralDeg(conformer, i, j, k, m, 180.0)
-
-
-def _set_metal_bonds(mol: Mol, conformer: Any) -> None:
-    """Give the bonds of a metal the sum of covalent radii and its angle, in place.
-
-    Neither force field knows these metals, so that nothing else would set them.
-    """
-    from ase.data import atomic_numbers, covalent_radii
-    from rdkit.Chem import rdMolTransforms
-
-    for metal in (atom for atom in mol.GetAtoms() if atom.GetSymbol() in METALS):
-        i = metal.GetIdx()
-        bonds = [bond for bond in metal.GetBonds() if not bond.IsInRing()]
-        others = [bond.GetOtherAtom(metal) for bond in bonds]
-        for other in others:
-            length = sum(covalent_radii[atomic_numbers[a.GetSymbol()]] for a in (metal, other))
-            rdMolTransforms.SetBondLength(conformer, i, other.GetIdx(), float(length))
-        if len(others) == metal.GetDegree() == 2:
-            # A straight angle leaves the torsion about it undefined.
-            angle = _BENT.get(metal.GetSymbol(), 179.0)
-            rdMolTransforms.SetAngleDeg(conformer, others[0].GetIdx(), i, others[1].GetIdx(), angle)
-
-
-def simple_geometry(mol: Mol) -> Positions | None:
-    """Return the geometry of one atom, or of a metal with monoatomic ligands; None for the rest.
-
-    Force fields have no parameters for most of these metals, and covalent radii with the angle of the
-    coordination number are as good a start.
-    """
-    from ase.data import atomic_numbers, covalent_radii
-
-    symbols = [atom.GetSymbol() for atom in mol.GetAtoms()]
-    if len(symbols) == 1:
-        return np.zeros((1, 3))
-    metals = [atom for atom in mol.GetAtoms() if atom.GetSymbol() in METALS]
-    if len(metals) != 1 or metals[0].GetDegree() != len(symbols) - 1 or len(symbols) > 4:
-        return None
-    center = metals[0]
-    others = [atom.GetIdx() for atom in center.GetNeighbors()]
-    angle = 120.0 if len(others) == 3 else _BENT.get(center.GetSymbol(), 180.0)
-    positions = np.zeros((len(symbols), 3))
-    for turn, index in enumerate(others):
-        phi = np.radians(angle * turn)
-        length = sum(covalent_radii[atomic_numbers[s]] for s in (center.GetSymbol(), symbols[index]))
-        positions[index] = length * np.array([np.cos(phi), np.sin(phi), 0.0])
-    return positions

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qdsurf.errors import AskError
-from qdsurf.ligands.conformers import Positions, embed, simple_geometry
+from qdsurf.ligands.geometry import Positions, embed, relax, simple_geometry
 from qdsurf.ligands.smiles import read_smiles
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def free_form_atoms(smiles: str, seed: int = 0) -> Atoms:
 @lru_cache(maxsize=512)
 def _free(smiles: str, seed: int) -> tuple[tuple[int, ...], Positions]:
     """Return atomic numbers and positions in Å of the lowest conformer."""
-    from rdkit import Chem, rdBase
+    from rdkit import Chem
 
     parts = sorted((read_smiles(part) for part in smiles.split(".")), key=lambda m: -m.GetNumAtoms())
     if any(part.GetNumAtoms() > 1 for part in parts[1:]):
@@ -61,8 +61,8 @@ def _free(smiles: str, seed: int) -> tuple[tuple[int, ...], Positions]:
     numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
     xyz = simple_geometry(mol)
     if xyz is None:
-        with rdBase.BlockLogs():
-            xyz = min(embed(mol, 12, seed, electrostatics=True), key=lambda pair: pair[1])[0]
+        relaxed = [relax(mol, start, electrostatics=True) for start in embed(mol, 12, seed)]
+        xyz = min(relaxed, key=lambda pair: pair[1])[0]
     charged = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetFormalCharge()] or [0]
     for turn, part in enumerate(parts[1:]):
         ion = part.GetAtomWithIdx(0)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from qdsurf.errors import AnchorError, AskError
-from qdsurf.ligands.conformers import build_conformers
+from qdsurf.ligands.conformers import Conformers
 from qdsurf.ligands.forms import ANION_OF_ACID, acidic_atom, free_forms, remove_proton
 from qdsurf.ligands.groups import GROUPS, Found, find_groups, pattern
 from qdsurf.model.nouns import Anchor, Ligand, Source, Takes
@@ -116,7 +116,7 @@ def ligand_from_smiles(
             for one in chosen
         ),
         binds=binds,
-        conformers=build_conformers(mol, chosen[0].atoms, conformers, seed),
+        conformers=Conformers(mol, chosen[0].atoms, count=conformers, seed=seed),
         bonds=bonds,
         free_forms=free_forms(mol, chosen),
         source=Source(text="SMILES given by the user"),

@@ -15,7 +15,7 @@ copying, slicing and writing to extended XYZ:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -143,7 +143,8 @@ class Ligand:
     binds
         Which site the ligand takes.
     conformers
-        Geometries in Å, hydrogens included, all with the same atom order.
+        Geometries in Å, hydrogens included, all with the same atom order; the binding atoms at the
+        origin, the molecule along +z, the straight one first. Computed when first looked at.
     bonds
         (i, j, order) for every covalent bond.
     free_forms
@@ -158,7 +159,7 @@ class Ligand:
     cbc_class: CbcClass
     anchors: tuple[Anchor, ...]
     binds: Takes
-    conformers: tuple[Atoms, ...]
+    conformers: Sequence[Atoms]
     bonds: tuple[tuple[int, int, float], ...]
     free_forms: Mapping[str, str]
     source: Source
