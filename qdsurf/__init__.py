@@ -26,6 +26,7 @@ _HOME = {
     "list_shelf": "qdsurf.library",
     "cut_slab": "qdsurf.build.slabs",
     "carve_dot": "qdsurf.build.dots",
+    "summary": "qdsurf.build.summary",
     "terminations": "qdsurf.build.slabs",
     "remove": "qdsurf.build.defects",
     "pair_vacancy": "qdsurf.build.defects",
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from qdsurf.build.defects import pair_vacancy, remove
     from qdsurf.build.dots import carve_dot
     from qdsurf.build.slabs import cut_slab, terminations
+    from qdsurf.build.summary import summary
     from qdsurf.campaign import load_campaign, screen
     from qdsurf.crystals import load_crystal
     from qdsurf.energy.binding import binding_energy
@@ -72,6 +74,7 @@ __all__ = [
     "read_surface",
     "remove",
     "screen",
+    "summary",
     "terminations",
     "write_report",
     "write_structure",

@@ -189,6 +189,12 @@ class Neighbours:
         Species by fragment.
     centres
         (3,) in Å by fragment.
+    points
+        (n, 3) in Å, the centres in the order of ``fragments``.
+    counter_ions
+        (n,) number of bound counter-ions of each.
+    coordination
+        (n,) of these the ones that hold it: an anion is held by strong cations only.
     """
 
     def __init__(self, atoms: Atoms, charges: Mapping[str, int], bonds: BulkBonds) -> None:
@@ -214,6 +220,7 @@ class Neighbours:
         counted = self._strong[j] | ~self._anion[i]
         self.coordination = np.bincount(i[counted], minlength=len(points))
         self._counted = counted
+        self.counter_ions = np.bincount(i, minlength=len(points))
 
     def bound(self, fragment: int) -> list[tuple[int, NDArray[np.float64]]]:
         """Return the counter-ions that hold *fragment*, with the vectors to them in Å.

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qdsurf.build.assemble import set_roles
-from qdsurf.build.bonds import bulk_bonds, centres_of
+from qdsurf.build.bonds import BOUND, Neighbours, bulk_bonds, centres_of
 from qdsurf.build.fitting import Fitted, centers, fitted
 from qdsurf.build.neutrality import Cut, neutralized
-from qdsurf.build.planes import ions_of
+from qdsurf.build.planes import ions_of, members_of
 from qdsurf.build.shapes import (
     SHAPES,
     Polyhedron,
@@ -21,7 +20,7 @@ from qdsurf.build.shapes import (
     polyhedron,
     size_dependent_facets,
 )
-from qdsurf.build.sites import find_sites, open_sites
+from qdsurf.build.sites import faced, find_sites, open_sites, set_roles
 from qdsurf.errors import AskError
 from qdsurf.model.nouns import Crystal, Site, Surface
 
@@ -273,11 +272,14 @@ def _surface(
             }
             for f, t, d, a in zip(body.facets, body.formulas, body.tops, body.outer.areas, strict=True)
         }
-    set_roles(atoms, cut.charges)
-    sites = find_sites(atoms, cut.charges)
-    empty = _vacated(cut, bare, atoms, sites)
+    around = Neighbours(atoms, cut.charges, cut.bonds)
+    set_roles(atoms, cut.charges, around)
+    sites = find_sites(atoms, cut.charges, around=around)
+    empty = _vacated(cut, bare, atoms)
     outside = ~cut.inside & ~bare
-    more = open_sites(sites, cut.positions[outside], cut.species[outside].tolist(), atoms, cut.charges)
+    more = open_sites(
+        sites, cut.positions[outside], cut.species[outside].tolist(), atoms, cut.charges, around
+    )
     termination = f"-{body.formulas[0]}" if body is not None and len(set(body.formulas)) == 1 else ""
     fractional = (middle @ np.linalg.inv(ask.crystal.atoms.cell.array) % 1.0).round(6)
     return Surface(
@@ -316,26 +318,27 @@ def _atoms(crystal: Crystal, cut: Cut) -> Atoms:
     return atoms
 
 
-def _vacated(cut: Cut, bare: NDArray[np.bool_], atoms: Atoms, sites: tuple[Site, ...]) -> tuple[Site, ...]:
+def _vacated(cut: Cut, bare: NDArray[np.bool_], atoms: Atoms) -> tuple[Site, ...]:
     """Return the places emptied to reach the charge, as vacant sites."""
     from scipy.spatial import KDTree
 
     gone = np.flatnonzero(bare & ~cut.inside)
-    if not len(gone) or not sites:
+    if not len(gone):
         return ()
-    _, species, points = centres_of(atoms)
-    tree, names = KDTree(points), np.array(species)
-    members: dict[int, list[int]] = {}
-    for index, fragment in enumerate(atoms.arrays["fragment"].tolist()):
-        members.setdefault(fragment, []).append(index)
-    nearest = KDTree(np.array([s.position for s in sites])).query(cut.positions[gone])[1]
+    places = cut.positions[gone]
+    if "facets" in atoms.info:
+        normals, _, facets, where = faced(places, atoms.info["facets"])
+    else:
+        normals = places / np.maximum(np.linalg.norm(places, axis=1), 1e-9)[:, None]
+        facets, where = [None] * len(gone), ["face"] * len(gone)
+    numbers, species, points = centres_of(atoms)
+    tree, names, members = KDTree(points), np.array(species), members_of(atoms)
     found = []
-    for place, like in zip(gone.tolist(), nearest.tolist(), strict=True):
+    for row, (place, point) in enumerate(zip(gone.tolist(), places, strict=True)):
         name = str(cut.species[place])
-        reach = {k: 1.25 * cut.bonds[f"{name}-{k}"][0] for k in set(species) if f"{name}-{k}" in cut.bonds}
-        point = cut.positions[place]
+        reach = {k: BOUND * cut.bonds[f"{name}-{k}"][0] for k in cut.charges if f"{name}-{k}" in cut.bonds}
         near = [
-            k for k in tree.query_ball_point(point, max(reach.values(), default=0.0))
+            k for k in sorted(tree.query_ball_point(point, max(reach.values(), default=0.0)))
             if names[k] in reach and np.linalg.norm(points[k] - point) < reach[str(names[k])]
         ]  # fmt: skip
         if len(near) < 2:
@@ -343,15 +346,15 @@ def _vacated(cut: Cut, bare: NDArray[np.bool_], atoms: Atoms, sites: tuple[Site,
         found.append(
             Site(
                 position=point.copy(),
-                normal=sites[like].normal.copy(),
+                normal=normals[row].copy(),
                 kind="anion site" if cut.charges[name] < 0 else "cation site",
                 species=name,
-                facet=sites[like].facet,
-                location=sites[like].location,
+                facet=facets[row],
+                location=where[row],
                 layer=-1,
                 coordination=len(near),
                 atoms=(),
-                neighbours=tuple(sorted(m for k in near for m in members[k])),
+                neighbours=tuple(sorted(m for k in near for m in members[numbers[k]])),
             )
         )
     return tuple(found)

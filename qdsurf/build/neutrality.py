@@ -51,7 +51,8 @@ class Cut:
     @property
     def place_charges(self) -> NDArray[np.int64]:
         """(n,) formal charge of the ion at each place."""
-        return np.array([self.charges[s] for s in self.species.tolist()], dtype=np.int64)
+        names, inverse = np.unique(self.species, return_inverse=True)
+        return np.array([self.charges[s] for s in names.tolist()], dtype=np.int64)[inverse]
 
     @property
     def net(self) -> int:
@@ -125,8 +126,8 @@ def neutralized(cut: Cut, charge: int, strategy: str, cap: str | None, seed: int
 
 def _loose(cut: Cut, graph: _Graph) -> NDArray[np.bool_]:
     """Return which ions present have fewer than two counter-ions; caps may hang on one."""
-    caps = np.array([s not in _lattice_species(cut) for s in cut.species.tolist()])
-    loose: NDArray[np.bool_] = cut.inside & ~caps & (graph.coordination(cut.inside) < _FEWEST_BONDS)
+    own = np.isin(cut.species, sorted(_lattice_species(cut)))
+    loose: NDArray[np.bool_] = cut.inside & own & (graph.coordination(cut.inside) < _FEWEST_BONDS)
     return loose
 
 
@@ -221,8 +222,9 @@ def _capped(cut: Cut, graph: _Graph, excess: int, cap: str, seed: int) -> Cut:
     chosen = _cap_places(cut, graph, places, bound, abs(excess), held, seed)
     if len(chosen) < abs(excess):
         raise ChargeError(
-            f"{cut.name}: {len(chosen)} places for {cap} at its surface, {abs(excess)} needed to reach the "
-            f"charge asked for; take another shape or termination"
+            f"{cut.name}: {len(chosen)} places for {cap} at its surface, {abs(excess)} needed; the charge "
+            f"stops {excess + charge * len(chosen):+d} from the one asked for; take another shape or "
+            f"termination"
         )
     inside, species = cut.inside.copy(), cut.species.astype("U32")
     inside[chosen] = True

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from qdsurf.build.bonds import Neighbours, stored_bonds
+from qdsurf.build.bonds import ANY, BOUND, Neighbours, stored_bonds
 from qdsurf.model.nouns import Site
 
 if TYPE_CHECKING:
@@ -85,6 +85,25 @@ def dot_exposure(around: Neighbours, facets: Mapping[str, Iterable[float]]) -> E
         away = points[ions] - points.mean(axis=0)
         normals = away / np.maximum(np.linalg.norm(away, axis=1), 1e-9)[:, None]
         return Exposure(ions, normals, np.ones(len(ions), bool), (None,) * len(ions), ("face",) * len(ions))
+    normals, outermost, labels, where = faced(points, facets)
+    ions = np.flatnonzero(outermost | (missing > 0))
+    return Exposure(
+        ions,
+        normals[ions],
+        outermost[ions],
+        tuple(labels[n] for n in ions.tolist()),
+        tuple(where[n] for n in ions.tolist()),
+    )
+
+
+def faced(
+    points: Vectors, facets: Mapping[str, Iterable[float]]
+) -> tuple[Vectors, NDArray[np.bool_], list[Facet | None], list[str]]:
+    """Return outward normals, whether in an outermost plane, facet and location of *points* at a dot.
+
+    A point below the outermost planes belongs to the facet that it is nearest to. *facets* as for
+    ``dot_exposure``, at least one.
+    """
     names: list[Facet] = []
     for text in facets:
         h, k, l = (int(i) for i in text.split())  # noqa: E741 the field's own letters
@@ -93,19 +112,16 @@ def dot_exposure(around: Neighbours, facets: Mapping[str, Iterable[float]]) -> E
     above = points @ table[:, :3].T - table[:, 3]
     on = above > -1e-3
     outermost = on.any(axis=1)
-    ions = np.flatnonzero(outermost | (missing > 0))
-    # an ion below the outermost planes that lacks a neighbour belongs to the facet it is nearest to
     nearest = np.zeros_like(on)
     nearest[np.arange(len(points)), np.argmax(above, axis=1)] = True
-    member = np.where(outermost[:, None], on, nearest)[ions]
+    member = np.where(outermost[:, None], on, nearest)
     normals = member @ table[:, :3]
     normals /= np.maximum(np.linalg.norm(normals, axis=1), 1e-9)[:, None]
-    number = member.sum(axis=1)
-    where = tuple(("face", "edge", "corner")[min(n, 3) - 1] for n in number.tolist())
-    label = tuple(
-        names[int(np.argmax(row))] if n == 1 else None for row, n in zip(member, number.tolist(), strict=True)
-    )
-    return Exposure(ions, normals, outermost[ions], label, where)
+    number = member.sum(axis=1).tolist()
+    where = [("face", "edge", "corner")[min(n, 3) - 1] for n in number]
+    first = np.argmax(member, axis=1).tolist()
+    labels = [names[f] if n == 1 else None for f, n in zip(first, number, strict=True)]
+    return normals, outermost, labels, where
 
 
 def find_sites(
@@ -114,6 +130,7 @@ def find_sites(
     *,
     facet: Facet | None = None,
     vacated: Iterable[Site] = (),
+    around: Neighbours | None = None,
 ) -> tuple[Site, ...]:
     """Return the sites on both faces of a slab, or on the facets of a dot.
 
@@ -132,6 +149,8 @@ def find_sites(
         Miller indices, noted on the sites of a slab.
     vacated
         Sites whose ions were removed; they come first, as vacant sites.
+    around
+        Neighbours of *atoms* where they are known already.
 
     Returns
     -------
@@ -148,7 +167,7 @@ def find_sites(
     >>> sorted({site.kind for site in find_sites(slab.atoms, slab.charges)})
     ['anion site', 'cation site', 'on a cation', 'on an anion']
     """
-    around = Neighbours(atoms, charges, stored_bonds(atoms))
+    around = around or Neighbours(atoms, charges, stored_bonds(atoms))
     exposure = exposure_of(atoms, around, facet)
     missing, length = around.deficits()
     found: list[Site] = []
@@ -197,6 +216,7 @@ def open_sites(
     species: list[str],
     atoms: Atoms,
     charges: Mapping[str, int],
+    around: Neighbours | None = None,
 ) -> tuple[Site, ...]:
     """Return "bridge" and "hollow" sites: places of the lattice just outside, with two or more neighbours.
 
@@ -212,6 +232,8 @@ def open_sites(
         Slab or dot, not changed.
     charges
         Formal charge by species.
+    around
+        Neighbours of *atoms* where they are known already.
     """
     from scipy.spatial import KDTree
 
@@ -220,7 +242,7 @@ def open_sites(
     ]
     if not len(positions) or not known:
         return ()
-    around = Neighbours(atoms, charges, stored_bonds(atoms))
+    around = around or Neighbours(atoms, charges, stored_bonds(atoms))
     by_atom = {a: s for s in known for a in (*s.atoms, *s.neighbours)}
     shifts = images(atoms)
     points = (around.points[None] + shifts[:, None]).reshape(-1, 3)
@@ -228,12 +250,16 @@ def open_sites(
     bonds = around.bonds
     names = np.tile(np.array([around.species[f] for f in around.fragments]), len(shifts))
     found: list[Site] = []
-    for position, name in zip(positions, species, strict=True):
+    reach = np.array([BOUND * bonds[f"{name}-{ANY}"][0] for name in species])
+    near_each = tree.query_ball_point(positions, reach)
+    for position, name, candidates in zip(positions, species, near_each, strict=True):
+        if len(candidates) < 2:
+            continue
         held = [
             k
-            for k in tree.query_ball_point(position, 1.25 * bonds[f"{name}-any"][0])
+            for k in sorted(candidates)
             if f"{name}-{names[k]}" in bonds
-            and np.linalg.norm(points[k] - position) < 1.25 * bonds[f"{name}-{names[k]}"][0]
+            and np.linalg.norm(points[k] - position) < BOUND * bonds[f"{name}-{names[k]}"][0]
         ]
         ions = [around.fragments[k % len(around.points)] for k in held]
         near = [by_atom[m] for f in ions for m in around.members[f] if m in by_atom]
@@ -258,6 +284,18 @@ def open_sites(
     return tuple(_sorted(found, atoms, charges))
 
 
+def set_roles(atoms: Atoms, charges: Mapping[str, int], around: Neighbours | None = None) -> None:
+    """Write the array ``role``: "surface" for ions of the outermost planes and under-coordinated ones."""
+    around = around or Neighbours(atoms, charges, stored_bonds(atoms))
+    exposed = around.deficits()[0] > 0
+    exposure = exposure_of(atoms, around)
+    exposed[exposure.ions[exposure.outermost]] = True
+    numbers = np.array(around.fragments)[exposed]
+    lattice = atoms.arrays["role"] != "ligand"
+    role = np.where(np.isin(atoms.arrays["fragment"], numbers), "surface", "core")
+    atoms.arrays["role"][lattice] = role[lattice]
+
+
 def images(atoms: Atoms) -> Vectors:
     """Return the vectors in Å to the cell itself and to its neighbours in the periodic directions."""
     ranges = [(-1, 0, 1) if periodic else (0,) for periodic in atoms.pbc]
@@ -271,8 +309,11 @@ def images(atoms: Atoms) -> Vectors:
 def open_direction(bonds: list[Vectors], normal: Vectors) -> Vectors:
     """Return the unit vector away from the neighbours that are there, outwards."""
     # The normal is the answer where the bonds cancel, or where their sum does not point outwards.
-    total = -sum((v / np.linalg.norm(v) for v in bonds), np.zeros(3))
-    length = float(np.linalg.norm(total))
+    if not bonds:
+        return normal
+    vectors = np.asarray(bonds)
+    total = -(vectors / np.sqrt((vectors**2).sum(axis=1))[:, None]).sum(axis=0)
+    length = float(np.sqrt(total @ total))
     if length < 1e-3 or float(total @ normal) / length < 0.3:
         return normal
     return np.asarray(total / length)
