@@ -30,11 +30,18 @@ _HOME = {
     "terminations": "qdsurf.build.slabs",
     "remove": "qdsurf.build.defects",
     "pair_vacancy": "qdsurf.build.defects",
+    "random_vacancies": "qdsurf.build.vacancies",
+    "vacancy_groups": "qdsurf.build.vacancy_groups",
+    "vacancies": "qdsurf.build.vacancies",
     "attach": "qdsurf.attachment",
     "binding_energy": "qdsurf.energy.binding",
     "load_campaign": "qdsurf.campaign",
     "screen": "qdsurf.campaign",
     "write_report": "qdsurf.report",
+    "enumerate_compositions": "qdsurf.rank.enumeration",
+    "screen_formulas": "qdsurf.rank.compositions",
+    "tolerance": "qdsurf.rank.compositions",
+    "tolerance_arrays": "qdsurf.rank.factors",
     "read_surface": "qdsurf.model.files",
     "write_structure": "qdsurf.model.files",
 }
@@ -45,6 +52,8 @@ if TYPE_CHECKING:
     from qdsurf.build.dots import carve_dot
     from qdsurf.build.slabs import cut_slab, terminations
     from qdsurf.build.summary import summary
+    from qdsurf.build.vacancies import random_vacancies, vacancies
+    from qdsurf.build.vacancy_groups import vacancy_groups
     from qdsurf.campaign import load_campaign, screen
     from qdsurf.crystals import load_crystal
     from qdsurf.energy.binding import binding_energy
@@ -53,6 +62,9 @@ if TYPE_CHECKING:
     from qdsurf.ligands import ligand_from_smiles, load_ligand
     from qdsurf.methods import load_method
     from qdsurf.model.files import read_surface, write_structure
+    from qdsurf.rank.compositions import screen_formulas, tolerance
+    from qdsurf.rank.enumeration import enumerate_compositions
+    from qdsurf.rank.factors import tolerance_arrays
     from qdsurf.report import write_report
 
 __all__ = [
@@ -64,6 +76,7 @@ __all__ = [
     "binding_energy",
     "carve_dot",
     "cut_slab",
+    "enumerate_compositions",
     "ligand_from_smiles",
     "list_shelf",
     "load_campaign",
@@ -71,11 +84,17 @@ __all__ = [
     "load_ligand",
     "load_method",
     "pair_vacancy",
+    "random_vacancies",
     "read_surface",
     "remove",
     "screen",
+    "screen_formulas",
     "summary",
     "terminations",
+    "tolerance",
+    "tolerance_arrays",
+    "vacancies",
+    "vacancy_groups",
     "write_report",
     "write_structure",
 ]

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qdsurf.build.assemble import set_roles
+from qdsurf.build.balance import both_faces, counter_ions, half_way, on_both, require_charge, wanted_charge
+from qdsurf.build.ions import INSIDE, ION_KINDS, Ions, require_bare
 from qdsurf.build.sites import find_sites
-from qdsurf.errors import AskError, ChargeError
+from qdsurf.errors import AskError
 from qdsurf.model.nouns import Site, Surface
 
 # More ions than this in one neutral group are no longer one place.
 _LARGEST_GROUP = 4
+# A place to bind that is this near (Å) to the middle of an ion, or to a vacancy inside, is none.
+_TAKEN = 1.0
 
 
 def remove(
@@ -24,31 +29,40 @@ def remove(
     *,
     compensate: str | None = None,
     charge: int | None = None,
+    faces: Literal["one", "both"] = "one",
+    floating: bool = False,
 ) -> Surface:
     """Return *surface* without the ions at *sites*.
 
-    The vacated sites come first among the sites of the result, as vacant "anion site" or
+    The vacated sites of the surface come first among the sites of the result, as vacant "anion site" or
     "cation site" whose neighbours are the counter-ions left behind, then the sites
-    "on a cation" above the cations laid bare.
+    "on a cation" above the cations laid bare. A vacancy inside leaves no place to bind.
 
     Parameters
     ----------
     surface
-        Bare slab, not changed.
+        Bare slab or dot, not changed.
     sites
-        Occupied sites of it, or their numbers in ``surface.sites``.
+        Occupied sites of it, as from ``surface.sites`` or ``vacancies`` (ions inside too), or numbers
+        of ``surface.sites``.
     compensate
         Species of which the nearest ions of the same face are removed too, until the charge is
         the one asked for.
     charge
         Net charge the result is meant to have, in elementary charges; None keeps that of *surface*.
+    faces
+        "both" removes, by the symmetry operation that swaps the faces of a slab, the same ions from
+        its other face, so that no dipole arises.
+    floating
+        Whether ions may be left without any counter-ion next to them.
 
     Raises
     ------
     AskError
-        A site is vacant or none of this surface, or the surface carries ligands.
+        A site is vacant or none of this surface, an ion would float, both faces are asked of a surface
+        without two equal ones, or the surface carries ligands.
     ChargeError
-        The result has another charge; gives the number.
+        The result has another charge; gives the number and the compensation that would work.
 
     Examples
     --------
@@ -60,47 +74,132 @@ def remove(
     >>> without.charge, without.sites[0].kind, without.sites[0].occupied
     (0, 'anion site', False)
     """
-    if (surface.atoms.arrays["role"] == "ligand").any():
-        raise AskError(f"{surface.name} carries ligands; remove ions before attaching them")
-    chosen = _sites(surface, sites)
-    wanted = surface.target_charge if charge is None else charge
+    require_bare(surface, "remove ions")
+    ions = Ions(surface)
+    chosen = ions.numbers(sites)
+    both = both_faces(surface, faces)
+    wanted = wanted_charge(surface, charge)
+    net = surface.charge - sum(surface.charges[ions.species[k]] for k in chosen)
     if compensate is not None:
-        chosen = _compensated(surface, chosen, compensate, wanted)
-    net = surface.charge - sum(surface.charges[s.species] for s in chosen)
-    if net != wanted:
-        removed = ", ".join(s.species for s in chosen)
-        raise ChargeError(
-            f"{surface.name}: without {removed} the charge is {net:+d}, asked for {wanted:+d}; remove "
-            f"counter-ions too (compensate=) or state the charge (charge={net})"
-        )
-    gone = {atom for site in chosen for atom in site.atoms}
-    kept = [i for i in range(len(surface.atoms)) if i not in gone]
-    number = {old: new for new, old in enumerate(kept)}
+        excess = net - half_way(surface, wanted, both)
+        chosen = [*chosen, *counter_ions(ions, chosen, chosen, compensate, excess)]
+    if both:
+        chosen = on_both(ions, chosen)
+    net = surface.charge - sum(surface.charges[ions.species[k]] for k in chosen)
+    require_charge(ions, chosen, net, wanted, f"without {counted(ions.species[k] for k in chosen)}")
+    recipe = {
+        "verb": "remove",
+        "ions": tuple(ions.fragments[k] for k in chosen),
+        "compensate": compensate,
+        "charge": charge,
+        "faces": faces,
+        "floating": floating,
+        "from": dict(surface.recipe),
+    }
+    return _without(ions, chosen, wanted, floating, recipe)
+
+
+def counted(species: Iterable[str]) -> str:
+    """Return how many of each species there are, in order: "Br-2Cs"."""
+    return "-".join(f"{n}{s}" if n > 1 else s for s, n in Counter(species).items())
+
+
+def _without(
+    ions: Ions, chosen: list[int], charge: int, floating: bool, recipe: Mapping[str, Any]
+) -> Surface:
+    """Return the surface without the *chosen* ions, which bring it to *charge*."""
+    surface = ions.surface
+    removed = [ions.site(k) for k in chosen]
+    gone = {atom for site in removed for atom in site.atoms}
+    kept = np.array([i for i in range(len(surface.atoms)) if i not in gone], dtype=int)
+    if not len(kept):
+        raise AskError(f"{surface.name}: nothing would be left")
+    number = {old: new for new, old in enumerate(kept.tolist())}
     atoms = surface.atoms[kept]
     atoms.arrays["fragment"] = np.unique(atoms.arrays["fragment"], return_inverse=True)[1]
     set_roles(atoms, surface.charges)
     # Sites vacated before stay vacant; a slab of one plane has each ion on two faces.
-    empty = [s for s in surface.sites if s.kind in ("anion site", "cation site") and not s.occupied]
+    empty = [s for s in surface.sites if s.kind in ION_KINDS and not s.occupied]
     vacated = tuple(
         _vacant(site, tuple(number[n] for n in site.neighbours if n in number), atoms.arrays["fragment"])
-        for site in [*chosen, *empty]
+        for site in [*removed, *empty]
+        if site.location != INSIDE
     )
-    facet = surface.sites[0].facet if surface.sites else None
-    return Surface(
-        name=f"{surface.name}-without-{'-'.join(s.species for s in chosen)}",
+    buried = [site.position for site in removed if site.location == INSIDE]
+    found = find_sites(atoms, surface.charges, facet=ions.facet, vacated=vacated)
+    # bridges and hollows come from the builder of the dot; those that keep two neighbours stay
+    open_ = [s for s in surface.sites if s.kind in ("bridge", "hollow")]
+    left = (
+        _vacant(site, tuple(number[n] for n in site.neighbours if n in number), atoms.arrays["fragment"])
+        for site in open_
+    )
+    found = (*found, *(s for s in left if s.coordination > 1))
+    made = Surface(
+        name=f"{surface.name}-without-{counted(ions.species[k] for k in chosen)}",
         atoms=atoms,
         charges=dict(surface.charges),
-        sites=find_sites(atoms, surface.charges, facet=facet, vacated=vacated),
-        recipe={
-            "verb": "remove",
-            "sites": tuple(_number(surface, site) for site in chosen),
-            "charge": charge,
-            "from": dict(surface.recipe),
-        },
-        target_charge=wanted,
+        sites=open_places(found, atoms.positions, buried, atoms.cell.array, atoms.pbc),
+        recipe=recipe,
+        target_charge=charge,
         electrons=surface.electrons,
         bonds=tuple((number[i], number[j], o) for i, j, o in surface.bonds if i in number and j in number),
     )
+    if not floating:
+        _require_held(ions, chosen, made)
+    return made
+
+
+def _require_held(before: Ions, chosen: list[int], made: Surface) -> None:
+    """Refuse a surface in which an ion has lost its last counter-ion."""
+    after = Ions(made)
+    stayed = np.delete(np.arange(len(before.fragments)), chosen)
+    loose = np.flatnonzero((after.held == 0) & (before.held[stayed] > 0))
+    if len(loose):
+        x, y, z = after.points[loose[0]]
+        raise AskError(
+            f"{made.name}: {counted(after.species[k] for k in loose)} would float without any counter-ion, "
+            f"the first at ({x:.2f}, {y:.2f}, {z:.2f}) Å; remove it too, or say floating=True"
+        )
+
+
+def open_places(
+    sites: tuple[Site, ...],
+    positions: NDArray[np.float64],
+    buried: list[NDArray[np.float64]],
+    cell: NDArray[np.float64],
+    pbc: NDArray[np.bool_],
+) -> tuple[Site, ...]:
+    """Return *sites* without the empty places "on" an ion that another ion or a *buried* vacancy occupies."""
+    from ase.geometry import get_distances
+
+    checked = [n for n, s in enumerate(sites) if s.kind.startswith("on ")]
+    if not checked:
+        return sites
+    where = np.array([sites[n].position for n in checked])
+    blocked = _near(where, positions, cell, pbc)
+    if buried:
+        _, gaps = get_distances(where, np.array(buried), cell=cell, pbc=pbc)
+        blocked |= gaps.min(axis=1) < 2 * _TAKEN
+    wrong = {n for n, b in zip(checked, blocked.tolist(), strict=True) if b}
+    return tuple(s for n, s in enumerate(sites) if n not in wrong)
+
+
+def _near(
+    where: NDArray[np.float64],
+    positions: NDArray[np.float64],
+    cell: NDArray[np.float64],
+    pbc: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Return which points lie on top of an atom, periodic images included."""
+    from scipy.spatial import KDTree
+
+    tree = KDTree(positions)
+    shifts = [np.zeros(3)]
+    for vector, periodic in zip(cell, pbc, strict=True):
+        if periodic:
+            shifts = [s + k * vector for s in shifts for k in (-1, 0, 1)]
+    hit = [tree.query(where + s, distance_upper_bound=_TAKEN)[0] < _TAKEN for s in shifts]
+    return np.asarray(np.any(hit, axis=0))
 
 
 def pair_vacancy(surface: Surface, *, face: Literal["top", "bottom"] = "top") -> Surface:
@@ -158,55 +257,6 @@ def _between(surface: Surface, one: Site, other: Site) -> NDArray[np.float64]:
 
     vector, _ = find_mic(other.position - one.position, surface.atoms.cell, surface.atoms.pbc)
     return np.asarray(vector)
-
-
-def _sites(surface: Surface, sites: Site | int | Iterable[Site | int]) -> list[Site]:
-    """Return the occupied sites asked for, each ion once."""
-    asked = [sites] if isinstance(sites, Site | int) else list(sites)
-    if not asked:
-        raise AskError("no site to remove an ion from")
-    found: dict[tuple[int, ...], Site] = {}
-    for item in asked:
-        if isinstance(item, Site):
-            site = item
-        elif -len(surface.sites) <= item < len(surface.sites):
-            site = surface.sites[item]
-        else:
-            raise AskError(f"{surface.name} has {len(surface.sites)} sites; there is no number {item}")
-        if not site.occupied:
-            raise AskError(f"the site {site.kind!r} of {site.species} is vacant; there is nothing to remove")
-        if _number(surface, site) < 0:
-            raise AskError(f"the {site.kind} of {site.species} is no site of {surface.name}")
-        found.setdefault(site.atoms, site)
-    return list(found.values())
-
-
-def _number(surface: Surface, site: Site) -> int:
-    """Return the number of *site* among the sites of *surface*, -1 when it is none of them."""
-    return next((n for n, s in enumerate(surface.sites) if s is site), -1)
-
-
-def _compensated(surface: Surface, chosen: list[Site], species: str, wanted: int) -> list[Site]:
-    """Return *chosen* with the nearest ions of *species* that bring the charge to *wanted*."""
-    if species not in surface.charges:
-        raise AskError(f"{surface.name} has no {species!r}; it has {', '.join(sorted(surface.charges))}")
-    result = list(chosen)
-    taken = {s.atoms for s in chosen}
-    while (net := surface.charge - sum(surface.charges[s.species] for s in result)) != wanted:
-        start = chosen[0]
-        pool = [
-            s
-            for s in surface.sites
-            if s.occupied and s.species == species and s.atoms not in taken and s.normal @ start.normal > 0
-        ]
-        if not pool or (net - wanted) * surface.charges[species] <= 0:
-            raise ChargeError(
-                f"{surface.name}: removing {species} cannot bring the charge {net:+d} to {wanted:+d}"
-            )
-        nearest = min(pool, key=lambda s: round(float(np.linalg.norm(_between(surface, start, s))), 3))
-        result.append(nearest)
-        taken.add(nearest.atoms)
-    return result
 
 
 def _vacant(site: Site, neighbours: tuple[int, ...], fragments: NDArray[np.int_]) -> Site:
