@@ -21,12 +21,14 @@ SHELVES = {
     "bulk": "structures/bulk",
     "ligands": "structures/ligands",
     "surfaces": "structures/surfaces",
+    "radii": "structures/radii",
     "calculators": "calculators",
 }
 _KIND = {
     "bulk": "crystal",
     "ligands": "ligand",
     "surfaces": "surface",
+    "radii": "radii set",
     "calculators": "method",
 }
 
@@ -54,7 +56,7 @@ def _folders(shelf: str) -> list[Traversable]:
 
 
 def list_shelf(shelf: str) -> list[str]:
-    """Return the sorted names on *shelf*: "bulk", "ligands", "surfaces" or "calculators".
+    """Return the sorted names on *shelf*: "bulk", "ligands", "surfaces", "radii" or "calculators".
 
     >>> "CsPbBr3-cubic" in list_shelf("bulk")
     True

@@ -1,0 +1,1 @@
+"""Ranking before anything is built: compositions by tolerance factors, ligands by hardness and scores."""
