@@ -30,6 +30,8 @@ _HOME = {
     "terminations": "qdsurf.build.slabs",
     "remove": "qdsurf.build.defects",
     "pair_vacancy": "qdsurf.build.defects",
+    "antisites": "qdsurf.build.substitution",
+    "substitute": "qdsurf.build.substitution",
     "random_vacancies": "qdsurf.build.vacancies",
     "vacancy_groups": "qdsurf.build.vacancy_groups",
     "vacancies": "qdsurf.build.vacancies",
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from qdsurf.build.defects import pair_vacancy, remove
     from qdsurf.build.dots import carve_dot
     from qdsurf.build.slabs import cut_slab, terminations
+    from qdsurf.build.substitution import antisites, substitute
     from qdsurf.build.summary import summary
     from qdsurf.build.vacancies import random_vacancies, vacancies
     from qdsurf.build.vacancy_groups import vacancy_groups
@@ -72,6 +75,7 @@ __all__ = [
     "QdsurfError",
     "RunError",
     "__version__",
+    "antisites",
     "attach",
     "binding_energy",
     "carve_dot",
@@ -89,6 +93,7 @@ __all__ = [
     "remove",
     "screen",
     "screen_formulas",
+    "substitute",
     "summary",
     "terminations",
     "tolerance",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from math import gcd
 
 import numpy as np
 
@@ -66,10 +67,18 @@ def _instead(ions: Ions, used: set[int], excess: int) -> str:
         charge = ions.surface.charges[species]
         if charge and excess % charge == 0 and 0 < excess // charge <= number:
             works.append(f"compensate={species!r} (removes {excess // charge})")
-    return f"; {' or '.join(works)} would" if works else ""
+    if works:
+        return f"; {' or '.join(works)} would"
+    # an ion of higher charge cancels several of these defects together
+    several = [
+        f"{abs(q) // gcd(q, excess)} times as many sites with compensate={species!r}"
+        for species in sorted(there)
+        if (q := ions.surface.charges[species]) * excess > 0 and abs(q) // gcd(q, excess) > 1
+    ]
+    return f"; {' or '.join(several)} would" if several else ""
 
 
-def require_charge(ions: Ions, gone: Iterable[int], net: int, wanted: int, done: str) -> None:
+def require_charge(ions: Ions, gone: Iterable[int], net: int, wanted: int, done: str, more: str = "") -> None:
     """Refuse a result of charge *net* where *wanted* was asked for.
 
     Raises
@@ -82,7 +91,7 @@ def require_charge(ions: Ions, gone: Iterable[int], net: int, wanted: int, done:
     ways = _instead(ions, set(gone), net - wanted)
     raise ChargeError(
         f"{ions.surface.name}: {done} the charge is {net:+d}, asked for {wanted:+d}; state the charge "
-        f"(charge={net}) or let counter-ions go too{ways}"
+        f"(charge={net}) or let counter-ions go too{ways}{more}"
     )
 
 
