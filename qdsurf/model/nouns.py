@@ -83,6 +83,8 @@ class Crystal:
     pseudocubic
         Rows: the pseudo-cubic axes in units of the conventional cell vectors; None where the
         conventional cell is the natural one. Facets of tilted perovskites are named in these.
+    recipe
+        The verb that made it, its arguments and what came out; empty for crystals as found.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Crystal:
     source: Source
     temperature: float | None = None
     pseudocubic: tuple[tuple[float, ...], ...] | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def ledger(self) -> Ledger:
