@@ -12,15 +12,32 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-BLOCKS = [
-    pytest.param(language, code, id=f"{page.name}:{text[: m.start()].count(chr(10)) + 1}", marks=marks)
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    for text in [page.read_text(encoding="utf-8")]
-    for m in re.finditer(r"^```(\w+)\n(.*?)^```", text, re.M | re.S)
-    for language, code in [(m[1], m[2])]
-    for marks in [[pytest.mark.engine] if re.search("sevennet|qdsurf screen|gfn2|chgnet", code) else []]
-    if language in ("python", "bash", "console")
-]
+ENGINES = "sevennet|qdsurf screen|gfn2|chgnet"
+
+
+def blocks() -> list[object]:
+    """Return the shell blocks of every page one by one, and its Python blocks as one script, in order."""
+    found = []
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        text = page.read_text(encoding="utf-8")
+        pieces = [
+            (m[1], m[2], text[: m.start()].count(chr(10)) + 1)
+            for m in re.finditer(r"^```(\w+)\n(.*?)^```", text, re.M | re.S)
+        ]
+        for language, code, line in pieces:
+            if language in ("bash", "console"):
+                marks = [pytest.mark.engine] if re.search(ENGINES, code) else []
+                found.append(pytest.param("bash", code, id=f"{page.name}:{line}", marks=marks))
+        python = [code for language, code, _ in pieces if language == "python"]
+        cheap = [code for code in python if not re.search(ENGINES, code)]
+        if cheap:
+            found.append(pytest.param("python", "\n".join(cheap), id=f"{page.name}:python"))
+        if len(cheap) < len(python):
+            marks = [pytest.mark.engine]
+            found.append(pytest.param("python", "\n".join(python), id=f"{page.name}:engines", marks=marks))
+    return found
+
+
 # these two are the jobs of .ci/run itself; running them inside a test would run the tests in the tests
 RUN_BY_CI = ("make demo", "make test")
 
@@ -41,7 +58,7 @@ def test_example_runs(example: Path, tmp_path: Path) -> None:
     assert run([sys.executable, str(example)], tmp_path)
 
 
-@pytest.mark.parametrize(("language", "code"), BLOCKS)
+@pytest.mark.parametrize(("language", "code"), blocks())
 def test_block_runs(language: str, code: str, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     if language == "python":

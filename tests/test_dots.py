@@ -60,6 +60,23 @@ def test_the_octahedron_of_the_library_comes_out() -> None:
     assert dot.atoms.get_chemical_formula() == "Cl26Pb19S6"
 
 
+def test_the_magic_tetrahedron_of_cadmium_selenide_comes_out() -> None:
+    """Cd35Se20X30, the zinc-blende tetrahedron with four (111) faces: doi:10.1021/ja503590h."""
+    dot = qs.carve_dot(qs.load_crystal("CdSe-zincblende"), shape="tetrahedron", cells=5, cap="Cl")
+    assert dot.atoms.get_chemical_formula() == "Cd35Cl30Se20"
+
+
+def test_wurtzite_facets_are_polar_and_named_apart() -> None:
+    facets = {"10-10": 1.0, "0001": 1.1, "000-1": 1.1}
+    dot = qs.carve_dot(qs.load_crystal("CdSe-wurtzite"), shape="wulff", diameter=30.0, facets=facets)
+    assert len(dot.recipe["facets"]) == 8
+    assert 2 * (dot.ledger["Cd"] - dot.ledger["Se"]) == dot.ledger["Cl"]
+    with pytest.raises(AskError, match="do not close"):
+        qs.carve_dot(
+            qs.load_crystal("CdSe-wurtzite"), shape="wulff", diameter=30.0, facets={"10-10": 1.0, "0001": 1.1}
+        )
+
+
 @pytest.mark.parametrize("shape", ["octahedron", "truncated-octahedron", "cuboctahedron", "wulff"])
 @pytest.mark.parametrize("crystal", ["PbS", "PbSe"])
 def test_lead_excess_is_half_the_caps(shape: str, crystal: str) -> None:

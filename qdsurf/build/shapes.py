@@ -76,7 +76,8 @@ class Polyhedron:
             raise AskError("the facets leave no room for a dot; take a larger one")
         halfspaces = np.hstack([self.normals, -self.distances[:, None]])
         try:
-            found = HalfspaceIntersection(halfspaces, np.zeros(3)).intersections
+            with np.errstate(all="ignore"):  # a body that is not closed divides by zero
+                found = HalfspaceIntersection(halfspaces, np.zeros(3)).intersections
         except QhullError as error:
             raise AskError(f"the facets {_listed(self.facets)} do not close a body") from error
         if not np.isfinite(found).all() or np.abs(found).max() > 1e4 * self.distances.max():
