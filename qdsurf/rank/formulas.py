@@ -97,6 +97,13 @@ def parse_pattern(pattern: str) -> tuple[tuple[str, int | None, tuple[str, ...]]
 _Amount = Fraction | tuple[str, ...]
 
 
+@lru_cache(maxsize=8)
+def _molecule_pattern(names: tuple[tuple[str, str], ...]) -> re.Pattern[str]:
+    """Return a pattern of all names of molecules, the longest first."""
+    # "GA" is guanidinium, "Ga" an element; and MA is not the start of "MAg"
+    return re.compile("(?:" + "|".join(re.escape(alias) for alias, _ in names) + ")(?![a-z])")
+
+
 class _Reader:
     """Reads a formula from left to right."""
 
@@ -129,12 +136,10 @@ class _Reader:
 
     def molecule(self) -> str | None:
         """Read a molecular cation by any of its names; None where there is none."""
-        for alias, name in molecules():
-            end = self.place + len(alias)
-            # "GA" is guanidinium, "Ga" an element; and MA is not the start of "MAg"
-            if self.text.startswith(alias, self.place) and not self.text[end : end + 1].islower():
-                self.place = end
-                return name
+        match = _molecule_pattern(molecules()).match(self.text, self.place)
+        if match is not None:
+            self.place = match.end()
+            return dict(molecules())[match[0]]
         return None
 
     def element(self) -> str:

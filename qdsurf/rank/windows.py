@@ -31,6 +31,9 @@ class Accuracy:
         Mean of the shares among perovskites and among the others: 0.5 is a coin.
     compounds
         How many were judged.
+    halide_share, halides
+        The same share and number for chlorides, bromides and iodides alone. Few of them are
+        perovskites, so a rule that always says no is right for four fifths.
     measured_on
         Which compounds, and how the number was made.
     """
@@ -38,11 +41,15 @@ class Accuracy:
     share: float
     balanced: float
     compounds: int
+    halide_share: float
+    halides: int
     measured_on: str
 
     def __str__(self) -> str:
-        """Return share and sample, such as "0.92 of 576"."""
-        return f"{self.share:.2f} of {self.compounds}"
+        """Return shares and samples, such as "0.92 of 576, 0.91 of 141 with Cl, Br, I"."""
+        return (
+            f"{self.share:.2f} of {self.compounds}, {self.halide_share:.2f} of {self.halides} with Cl, Br, I"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
