@@ -142,11 +142,12 @@ def on_both(ions: Ions, chosen: list[int]) -> list[int]:
     from qdsurf.build.symmetry import symmetry_of
 
     symmetry = symmetry_of(ions.surface)
-    operation = symmetry.swapping()
+    taken = np.array(chosen, dtype=np.int64)
+    operation = symmetry.swapping(taken)
     if operation is None:
         raise AskError(
             f"{ions.surface.name}: no symmetry operation swaps its two faces (space group in its box: "
             f"{symmetry.name}), so they cannot be treated alike; choose the sites of both faces yourself"
         )
-    images = symmetry.images(np.array(chosen, dtype=np.int64), operation).tolist()
+    images = symmetry.images(taken, operation).tolist()
     return list(dict.fromkeys([*chosen, *images]))

@@ -82,17 +82,26 @@ class Symmetry:
             away = fractional @ self.cell
         return np.flatnonzero(np.linalg.norm(away, axis=1) < 0.5)
 
-    def swapping(self) -> int | None:
-        """Return the operation that swaps the two faces of a slab, an inversion where there is one."""
+    def swapping(self, ions: Numbers | None = None) -> int | None:
+        """Return the operation that swaps the two faces of a slab, an inversion where there is one.
+
+        Parameters
+        ----------
+        ions
+            The operation, done twice, brings these back; None asks for all ions.
+        """
         down = np.flatnonzero(self.rotations[:, 2, 2] < -0.5)
-        if not len(down):
-            return None
+        if ions is None:
+            ions = np.arange(len(self.points))
         # Inversion (trace -3) leaves no dipole at all; then two-fold axes and glide planes.
         keys = [
             (round(float(np.trace(self.rotations[k])), 3), round(float(np.linalg.norm(self._short(k))), 3), k)
             for k in down.tolist()
         ]
-        return int(min(keys)[2])
+        for _, _, k in sorted(keys):
+            if np.array_equal(self.images(self.images(ions, k), k), ions):
+                return int(k)
+        return None
 
     def _short(self, operation: int) -> Vectors:
         """Return where *operation* takes the middle of the ions, by the shortest way, in Å."""
