@@ -4,8 +4,9 @@
 
 Prints the confusion matrix of every rule (tp: perovskite found, fp: called perovskite wrongly, tn, fn), the
 accuracy, the mean of the shares right among perovskites and among the others, the accuracy on
-chlorides, bromides and iodides alone, and how well the probability is calibrated. A formula that is refused is counted and listed, not judged. Without FILE, the
-labelled compounds beside this script are taken: a few dozen, chosen as well known, so no fair sample.
+chlorides, bromides and iodides alone, and how well the probability is calibrated. A formula that is
+refused is counted and listed, not judged. Without FILE, the labelled compounds beside this script are
+taken: a few dozen, chosen as well known, so no fair sample.
 
 Labels: 1, true, yes, perovskite against 0, -1, false, no, non-perovskite.
 """
@@ -61,8 +62,8 @@ def confusion(said: np.ndarray, truth: np.ndarray) -> tuple[int, int, int, int]:
 
 def print_rules(rows: list[Composition], truth: np.ndarray) -> None:
     print(
-        f"\n{'rule':>12} {'tp':>5} {'fp':>5} {'tn':>5} {'fn':>5} {'accuracy':>9} {'balanced':>9} {'Cl,Br,I':>8}"
-        "   window (accuracy on the shelf)"
+        f"\n{'rule':>12} {'tp':>5} {'fp':>5} {'tn':>5} {'fn':>5} {'accuracy':>9} {'balanced':>9}"
+        f" {'Cl,Br,I':>8}   window (accuracy on the shelf)"
     )
     halide = np.array(
         [{ion.ion for ion in row.radii if ion.site == "X"} <= {"Cl", "Br", "I"} for row in rows]

@@ -107,8 +107,8 @@ class Composition:
         """Return a flat row of numbers and text, for tables, CSV and JSON; NaN becomes None."""
         numbers = {
             "t": self.t, "mu": self.mu, "tau": self.tau, "p_perovskite": self.p_perovskite,
-            "r_A_A": self.r_a, "r_B_A": self.r_b, "r_X_A": self.r_x,
-            **{f"spread_{site}_A": value for site, value in self.spread.items()},
+            "r_a_A": self.r_a, "r_b_A": self.r_b, "r_x_A": self.r_x,
+            **{f"spread_{site.lower()}_A": value for site, value in self.spread.items()},
         }  # fmt: skip
         word = {True: "yes", False: "no", None: "undefined"}
         return {

@@ -87,7 +87,7 @@ class CompositionSpace:
         verdicts = {rule.name: self.passes(rule.name) for rule in choose_rules(None)}
         columns = {
             "t": self.t, "mu": self.mu, "tau": self.tau, "p_perovskite": self.p_perovskite,
-            "spread_A_A": self.spread_a, "spread_B_A": self.spread_b, "spread_X_A": self.spread_x,
+            "spread_a_A": self.spread_a, "spread_b_A": self.spread_b, "spread_x_A": self.spread_x,
         }  # fmt: skip
         defined = np.isfinite(self.tau)
         for i in range(len(self)):

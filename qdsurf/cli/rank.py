@@ -1,0 +1,147 @@
+"""Verbs of ranking: what can be said before anything is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qdsurf.cli.app import Json, Output, app
+from qdsurf.cli.show import as_json, print_table, say
+
+if TYPE_CHECKING:
+    from qdsurf.rank.compositions import Composition, Refusal
+    from qdsurf.rank.sites import SiteIon
+
+_SHOWN = 20  # rows of an alloy space on the screen; the file has all
+_ONLY_IN_FILES = ("spread_a_A", "spread_b_A", "spread_x_A")
+
+
+@app.command()
+def compositions(
+    formulas: Annotated[list[str] | None, typer.Argument(help="Such as CsPbI3 MAPbI3 Cs2AgBiBr6.")] = None,
+    file: Annotated[Path | None, typer.Option(help="One formula a line, or a CSV with 'formula'.")] = None,
+    pattern: Annotated[
+        str | None, typer.Option("--enumerate", help="Such as 'FA(x)Cs(1-x)Pb(I(z)Br(1-z))3'.")
+    ] = None,
+    step: Annotated[float, typer.Option(help="Step of each variable of the pattern.")] = 0.1,
+    radii: Annotated[str, typer.Option(help="Radii set, or several joined by +.")] = "shannon",
+    png: Annotated[Path | None, typer.Option(help="Figure to write: .png, .svg or .pdf.")] = None,
+    output: Output = None,
+    json: Json = False,
+) -> None:
+    """Judge compositions by t, mu and tau, with every radius, verdict and its known accuracy.
+
+    Example: qdsurf compositions CsPbI3 MAPbI3 Cs2AgBiBr6 -o table.csv
+    """
+    from qdsurf.errors import AskError
+
+    if output is not None and output.suffix.lower() != ".csv":
+        raise AskError(f"{output.name!r}: the table is written as .csv (or printed with --json)")
+    if pattern is not None:
+        if formulas or file:
+            raise AskError("either formulas or --enumerate, not both")
+        _enumerate(pattern, step, radii, png, output, json)
+        return
+    from qdsurf.rank.compositions import Composition, screen_formulas
+    from qdsurf.rank.tables import as_record, read_formulas, write_csv
+
+    names = [*(formulas or []), *(read_formulas(file) if file else [])]
+    if not names:
+        raise AskError("no formula: give some, or --file, or --enumerate")
+    rows = screen_formulas(names, radii=radii)
+    judged = [row for row in rows if isinstance(row, Composition)]
+    if output is not None:
+        write_csv((row.as_row() for row in rows), output)
+    if png is not None:
+        from qdsurf.rank.maps import write_plane
+
+        write_plane(judged, png)
+    as_json([as_record(row) for row in rows]) if json else _print_compositions(rows)
+    if len(judged) < len(rows):
+        raise typer.Exit(1 if judged else 2)
+
+
+def _print_compositions(rows: Sequence[Composition | Refusal]) -> None:
+    """Print the table, then what stands behind it."""
+    from rich.table import Column, Table
+
+    from qdsurf.rank.compositions import Composition, Refusal
+
+    judged = [row for row in rows if isinstance(row, Composition)]
+    if judged:
+        rules = [verdict.rule for verdict in judged[0].verdicts]
+        table = Table(
+            Column("formula", no_wrap=True),
+            *["t", "mu", "tau", "P", *[rule.name for rule in rules], "expected"],
+        )
+        word = {True: "yes", False: "no", None: "-"}
+        for row in judged:
+            table.add_row(
+                row.formula, *[f"{value:.3f}" for value in (row.t, row.mu, row.tau)],
+                f"{row.p_perovskite:.2f}",
+                *[word[verdict.passes] for verdict in row.verdicts], row.distortion,
+            )  # fmt: skip
+        print_table(table)
+        say("rules (right for so many labelled compounds):")
+        for rule in rules:
+            say(f"  {rule.name}: {rule}, {rule.says}; {rule.accuracy}; {rule.source}")
+    for row in judged:
+        say(f"{row.formula}: radii {row.radii_set}")
+        for ion in row.radii:
+            say(f"  {ion}")
+        for site, spread in row.spread.items():
+            if spread:
+                say(f"  spread on {site}: {spread:.3f} Å")
+        for text in (*row.notes, *row.contradictions):
+            say(f"  {text}")
+    _print_sources(ion for row in judged for ion in row.radii)
+    for refused in (row for row in rows if isinstance(row, Refusal)):
+        say(f"refused: {refused.reason}", error=True)
+
+
+def _enumerate(
+    pattern: str, step: float, radii: str, png: Path | None, output: Path | None, json: bool
+) -> None:
+    """Write and print an alloy space."""
+    from rich.table import Column, Table
+
+    from qdsurf.rank.enumeration import enumerate_compositions
+    from qdsurf.rank.tables import write_csv
+    from qdsurf.rank.windows import choose_rules
+
+    space = enumerate_compositions(pattern, step=step, radii=radii)
+    if output is not None:
+        write_csv(space.rows(), output)
+    if png is not None:
+        from qdsurf.rank.maps import write_map
+
+        write_map(space, png)
+    if json:
+        as_json(list(space.rows()))
+        return
+    shown: list[dict[str, Any]] = list(islice(space.rows(), _SHOWN))
+    columns = [name for name in shown[0] if name not in ("formula", *_ONLY_IN_FILES)]
+    table = Table(Column("formula", no_wrap=True), *columns)
+    for row in shown:
+        table.add_row(row["formula"], *["-" if row[name] is None else str(row[name]) for name in columns])
+    print_table(table)
+    if len(space) > _SHOWN:
+        say(f"... {len(space) - _SHOWN} more; -o FILE.csv or --json gives all")
+    left = ", ".join(f"{n} left out: {reason}" for reason, n in space.left_out.items())
+    say(f"{len(space)} compositions{'; ' + left if left else ''}; radii {space.radii_set}")
+    for ion in space.radii:
+        say(f"  {ion.site}: {ion.radius}")
+    for rule in choose_rules(None):
+        inside = int(space.passes(rule.name).sum())
+        say(f"  {rule.name}: {inside} inside ({rule}; right for {rule.accuracy}; {rule.source})")
+    _print_sources(space.radii)
+
+
+def _print_sources(ions: Iterable[SiteIon]) -> None:
+    """Print the source of each set of radii once."""
+    for name, source in {ion.radius.set: ion.radius.source for ion in ions}.items():
+        say(f"[{name}] {source}")
