@@ -39,6 +39,7 @@ _HOME = {
     "binding_energy": "qdsurf.energy.binding",
     "load_campaign": "qdsurf.campaign",
     "screen": "qdsurf.campaign",
+    "validate": "qdsurf.validation",
     "write_report": "qdsurf.report",
     "enumerate_compositions": "qdsurf.rank.enumeration",
     "screen_formulas": "qdsurf.rank.compositions",
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from qdsurf.rank.enumeration import enumerate_compositions
     from qdsurf.rank.factors import tolerance_arrays
     from qdsurf.report import write_report
+    from qdsurf.validation import validate
 
 __all__ = [
     "AskError",
@@ -100,6 +102,7 @@ __all__ = [
     "tolerance_arrays",
     "vacancies",
     "vacancy_groups",
+    "validate",
     "write_report",
     "write_structure",
 ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from qdsurf.cli.app import Json, Output, app, finish, length, miller, number, pair, repeats, sizes
+from qdsurf.cli.show import as_json, say
 
 
 @app.command()
@@ -92,3 +94,31 @@ def _terminations(texts: list[str] | None) -> Any:
     if len(texts) == 1 and "=" not in texts[0]:
         return texts[0]
     return dict(map(pair, texts))
+
+
+@app.command()
+def validate(
+    file: Annotated[Path, typer.Argument(help="Structure file in any format of ASE.")],
+    charge: Annotated[
+        list[str] | None, typer.Option(help="Charge of an element, such as Mn=2; repeat it.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Say what is wrong with a structure file of any origin.
+
+    Exit code 0: no errors (there may be warnings), 1: errors were found, 2: the file cannot be read.
+
+    Example: qdsurf validate slab.extxyz
+    """
+    from qdsurf.validation import validate as check
+
+    found = check(file, charges={e: int(number(q)) for e, q in map(pair, charge or [])})
+    errors, warnings = (sum(f.level == level for f in found) for level in ("error", "warning"))
+    if json:
+        as_json({"file": str(file), "errors": errors, "warnings": warnings, "findings": found})
+    else:
+        for finding in found:
+            say(str(finding))
+        say(f"{file}: {errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}")
+    if errors:
+        raise typer.Exit(1)
