@@ -89,9 +89,10 @@ def test_lead_excess_is_half_the_caps(shape: str, crystal: str) -> None:
 def loose(dot: Surface) -> list[int]:
     """Ions with fewer than two counter-ions; a cap may hang on one."""
     around = Neighbours(dot.atoms, dot.charges, stored_bonds(dot.atoms))
-    caps = {s for s in dot.charges if f"{s}-any" in around.bonds and around.bonds[f"{s}-any"][1] < 2}
-    least = [1 if around.species[f] in caps else 2 for f in around.fragments]
-    return np.flatnonzero(around.counter_ions < least).tolist()
+    # what caps is a monovalent ion outside the lattice, or a halide held by lead
+    halides = {s for s, q in dot.charges.items() if q == -1}
+    held = np.array([around.species[f] in halides for f in around.fragments]) & (around.coordination == 1)
+    return np.flatnonzero((around.counter_ions < 2) & ~held).tolist()
 
 
 @settings(max_examples=settings().max_examples // 2)

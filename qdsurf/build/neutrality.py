@@ -38,6 +38,8 @@ class Cut:
         Formal charge by species.
     bonds
         As from ``bulk_bonds``.
+    caps
+        Places that were filled to cap; what sits there may hang on one bond.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Cut:
     inside: NDArray[np.bool_]
     charges: Mapping[str, int]
     bonds: BulkBonds
+    caps: frozenset[int] = frozenset()
 
     @property
     def place_charges(self) -> NDArray[np.int64]:
@@ -104,8 +107,9 @@ def neutralized(cut: Cut, charge: int, strategy: str, cap: str | None, seed: int
         *cap* is no monovalent ion.
     """
     graph = _Graph(cut)
-    for _ in range(20):
-        cut = _pruned(cut, graph, keep_cappable=strategy != "remove")
+    for turn in range(20):
+        # cations that hang on one bond may get a cap in the first turn
+        cut = _pruned(cut, graph, keep_cappable=turn == 0 and strategy != "remove")
         excess = cut.net - charge
         if excess:
             how = strategy if strategy != "auto" else _choice(cut, graph, excess)
@@ -116,24 +120,20 @@ def neutralized(cut: Cut, charge: int, strategy: str, cap: str | None, seed: int
             cut = changed
         if not _loose(cut, graph).any():
             break
-    if cut.net != charge or not cut.inside.any():
+    if cut.net != charge or not cut.inside.any() or _loose(cut, graph).any():
         raise ChargeError(
-            f"{cut.name}: strategy {strategy!r} reaches charge {cut.net:+d}, asked for {charge:+d}; take "
-            f"another size, the other termination, neutralize='cap', or state the charge (charge={cut.net})"
+            f"{cut.name}: strategy {strategy!r} reaches charge {cut.net:+d}, asked for {charge:+d}, without "
+            f"loose ions only by other means; take another size, the other termination, neutralize='cap', or state the charge (charge={cut.net})"
         )
     return cut
 
 
 def _loose(cut: Cut, graph: _Graph) -> NDArray[np.bool_]:
     """Return which ions present have fewer than two counter-ions; caps may hang on one."""
-    own = np.isin(cut.species, sorted(_lattice_species(cut)))
-    loose: NDArray[np.bool_] = cut.inside & own & (graph.coordination(cut.inside) < _FEWEST_BONDS)
+    fewest = np.full(graph.size, _FEWEST_BONDS)
+    fewest[list(cut.caps)] = 1
+    loose: NDArray[np.bool_] = cut.inside & (graph.coordination(cut.inside) < fewest)
     return loose
-
-
-def _lattice_species(cut: Cut) -> set[str]:
-    """Return the species that have bonds of their own in the bulk."""
-    return {pair.split("-", 1)[0] for pair, (_, number) in cut.bonds.items() if number >= _FEWEST_BONDS}
 
 
 def _pruned(cut: Cut, graph: _Graph, *, keep_cappable: bool) -> Cut:
@@ -142,7 +142,7 @@ def _pruned(cut: Cut, graph: _Graph, *, keep_cappable: bool) -> Cut:
     charges = cut.place_charges
     while True:
         number = graph.coordination(inside)
-        loose = inside & (number < _FEWEST_BONDS) & _loose(replace(cut, inside=inside), graph)
+        loose = _loose(replace(cut, inside=inside), graph)
         if keep_cappable:
             loose &= (charges < 2) | (number == 0)
         if not loose.any():
@@ -236,6 +236,7 @@ def _capped(cut: Cut, graph: _Graph, excess: int, cap: str, seed: int) -> Cut:
         species=species,
         charges={**cut.charges, cap: charge},
         bonds=with_cap(cut.bonds, cap, anions),
+        caps=cut.caps | set(chosen),
     )
 
 
