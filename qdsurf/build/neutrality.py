@@ -122,8 +122,8 @@ def neutralized(cut: Cut, charge: int, strategy: str, cap: str | None, seed: int
             break
     if cut.net != charge or not cut.inside.any() or _loose(cut, graph).any():
         raise ChargeError(
-            f"{cut.name}: strategy {strategy!r} reaches charge {cut.net:+d}, asked for {charge:+d}, without "
-            f"loose ions only by other means; take another size, the other termination, neutralize='cap', or state the charge (charge={cut.net})"
+            f"{cut.name}: strategy {strategy!r} reaches charge {cut.net:+d} without loose ions, asked for "
+            f"{charge:+d}; take another size, the other termination, neutralize='cap', or state the charge"
         )
     return cut
 
