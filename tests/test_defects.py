@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from functools import cache
 from math import comb
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
@@ -240,7 +244,7 @@ def test_errors_name_what_would_work():
     slab = made("CsPbBr3 CsBr")
     with pytest.raises(ChargeError, match=r"compensate='Cs' \(removes 1\) would"):
         qs.remove(slab, 0)
-    with pytest.raises(ChargeError, match="cannot cancel .*compensate='Cs'"):
+    with pytest.raises(ChargeError, match=r"cannot cancel .*compensate='Cs'"):
         qs.remove(slab, 0, compensate="Pb")
     with pytest.raises(AskError, match="no 'Xx' to compensate with; it has Br, Cs, Pb"):
         qs.remove(slab, 0, compensate="Xx")
@@ -372,7 +376,7 @@ def test_dopants_for_lead(name, species, number, data):
     assert np.array_equal(doped.atoms.arrays["role"], surface.atoms.arrays["role"])
     assert state(surface) == before
     if change:
-        with pytest.raises(ChargeError, match="would|electron"):
+        with pytest.raises(ChargeError, match=r"would|electron"):
             qs.substitute(surface, sites, species)
     for partner in species_of(surface):
         charge = surface.charges[partner]
@@ -444,7 +448,7 @@ def test_antisites(name, one, other):
     a, b = qs.vacancies(slab, one)[0].site, qs.vacancies(slab, other)[0].site
     swapped = qs.antisites(slab, a, b)
     assert str(swapped.ledger) == str(slab.ledger)
-    symbols = {tuple(np.round(p, 3)): s for p, s in zip(swapped.atoms.positions, swapped.atoms.symbols)}
+    symbols = {tuple(np.round(atom.position, 3)): atom.symbol for atom in swapped.atoms}
     assert symbols[tuple(np.round(a.position, 3))] == other
     assert symbols[tuple(np.round(b.position, 3))] == one
     with pytest.raises(AskError, match="changes nothing"):
@@ -459,3 +463,32 @@ def test_a_molecule_gives_way_to_an_ion():
     caesium = qs.substitute(slab, site, "Cs")
     assert (caesium.charge, caesium.ledger["Cs"], len(slab.atoms) - len(caesium.atoms)) == (0, 1, 7)
     assert [s for s in caesium.sites if s.species == "Cs" and s.occupied]
+
+
+def test_command_line(tmp_path):
+    def run(*words: str) -> CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "qdsurf", *words], capture_output=True, text=True, cwd=tmp_path
+        )
+
+    qs.write_structure(made("CsPbBr3 CsBr"), tmp_path / "slab.extxyz")
+    qs.write_structure(made("PbS"), tmp_path / "pbs.extxyz")
+    table = run("vacancies", "slab.extxyz", "Br")
+    assert "(001) face, layer 4, 1 of 2 bonds" in table.stdout, table.stderr
+    rows = json.loads(run("vacancies", "slab.extxyz", "Br", "--json").stdout)
+    assert [r["multiplicity"] for r in rows] == [8, 16, 4]
+    assert [r["charge left"] for r in rows] == [1, 1, 1]
+    pairs = json.loads(run("vacancies", "slab.extxyz", "Cs,Br", "--distance", "3-5", "--json").stdout)
+    assert {r["charge left"] for r in pairs} == {0}
+    written = run("vacancies", "slab.extxyz", "Br", "--remove", "1", "--compensate", "Cs", "-o", "v.extxyz")
+    assert written.returncode == 0, written.stderr
+    back = qs.read_surface(tmp_path / "v.extxyz")
+    assert (back.charge, back.ledger["Br"], back.ledger["Cs"]) == (0, 27, 11)
+    refused = run("vacancies", "slab.extxyz", "Br", "--remove", "1", "-o", "w.extxyz")
+    assert refused.returncode == 2
+    assert "compensate='Cs'" in refused.stderr
+    assert not (tmp_path / "w.extxyz").exists()
+    assert run("vacancies", "slab.extxyz", "Br", "--remove", "9").returncode == 2
+    assert run("vacancies", "slab.extxyz", "Br", "-o", "w.extxyz").returncode == 2
+    doped = run("substitute", "pbs.extxyz", "S", "I", "--json")
+    assert "1 electron(-1)" in json.loads(doped.stdout)["ledger"], doped.stderr

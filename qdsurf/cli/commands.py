@@ -77,6 +77,7 @@ def show(name: Annotated[str, typer.Argument(help="Name on any shelf.")], json: 
 
 
 from qdsurf.cli import structures as _structures  # noqa: E402, F401, I001
+from qdsurf.cli import defects as _defects  # noqa: E402, F401
 from qdsurf.cli import ligands as _ligands  # noqa: E402, F401
 from qdsurf.cli import rank as _rank  # noqa: E402, F401
 from qdsurf.cli import energies as _energies  # noqa: E402, F401
