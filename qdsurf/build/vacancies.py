@@ -138,7 +138,7 @@ def vacancies(
         key = (depth, coordination, _environment(ions, first), int(ions.order[first]))
         rows.append((key, members, ions.site(first)))
     rows.sort(key=lambda row: row[0])
-    labels = _unlike([site_label(ions, int(members[0]), site) for _, members, site in rows])
+    labels = unlike([site_label(ions, int(members[0]), site) for _, members, site in rows])
     return tuple(
         Vacancy(
             label=label,
@@ -270,7 +270,7 @@ def site_label(ions: Ions, ion: int, site: Site) -> str:
     return f"{facet}{site.location}, {layer}, {ions.coordination[ion]} of {ions.whole[ion]} bonds"
 
 
-def _unlike(labels: list[str]) -> list[str]:
+def unlike(labels: list[str]) -> list[str]:
     """Return *labels* with numbers after those that occur more than once."""
     often = {s for s, n in Counter(labels).items() if n > 1}
     turn: Counter[str] = Counter()
@@ -284,7 +284,8 @@ def _unlike(labels: list[str]) -> list[str]:
 def charge_notation(species: Iterable[str], charges: Iterable[int]) -> str:
     """Return vacancies with the charges they leave, in words and after Kröger and Vink."""
     parts = []
-    for name, charge in zip(species, charges, strict=True):
+    for (name, charge), number in Counter(zip(species, charges, strict=True)).items():
         sign = "x" if not charge else ("•" if charge > 0 else "'") * abs(charge)
-        parts.append(f"V_{name}: {charge:+d} (V_{name}{sign})")
+        times = f"{number} " if number > 1 else ""
+        parts.append(f"{times}V_{name}: {charge:+d} (V_{name}{sign})")
     return " + ".join(parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import Literal
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from qdsurf.build.defects import counted
 from qdsurf.build.ions import Ions
 from qdsurf.build.symmetry import Symmetry
-from qdsurf.build.vacancies import Numbers, Where, asked, asked_ions, charge_notation, site_label
+from qdsurf.build.vacancies import Numbers, Where, asked, asked_ions, charge_notation, site_label, unlike
 from qdsurf.errors import AskError
 from qdsurf.model.nouns import Site, Surface
 
@@ -32,7 +32,7 @@ class VacancyGroup:
     Attributes
     ----------
     label
-        The labels of the ions, the first of them with the distances of the others.
+        Where the ions are and how far apart, in words; no two of one list are the same.
     species
         The ions that go, the one that occurs once first.
     charge
@@ -137,7 +137,8 @@ def vacancy_groups(
             f"distances from {first} are {near or 'none'} Å"
         )
     groups.sort(key=lambda item: item[0])
-    return tuple(group for _, group in groups)
+    labels = unlike([group.label for _, group in groups])
+    return tuple(replace(group, label=label) for label, (_, group) in zip(labels, groups, strict=True))
 
 
 def _split(species: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
@@ -220,9 +221,15 @@ def _group(ions: Ions, chosen: list[int], far: NDArray[np.float64], copies: int)
     species = tuple(ions.species[k] for k in chosen)
     charges = tuple(-ions.surface.charges[s] for s in species)
     sites = tuple(ions.site(k) for k in chosen)
-    near = ", ".join(f"{s} at {d:.2f} Å" for s, d in zip(species[1:], far.tolist(), strict=True))
+    parts = [f"{species[0]} {site_label(ions, chosen[0], sites[0])}"]
+    for name, gap, site, ion in zip(species[1:], far.tolist(), sites[1:], chosen[1:], strict=True):
+        depth = f"layer {site.layer}" if site.layer >= 0 else f"{ions.depth[ion]:.1f} Å deep"
+        parts.append(f"{name} {gap:.2f} Å away in {site.location}, {depth}")
+    if len(chosen) == 3:
+        across = float(ions.distances(chosen[1], np.array(chosen[2:], dtype=np.int64))[0])
+        parts.append(f"{species[1]} and {species[2]} {across:.2f} Å apart")
     return VacancyGroup(
-        label=f"{species[0]} {site_label(ions, chosen[0], sites[0])}; {near}",
+        label="; ".join(parts),
         species=species,
         charge=sum(charges),
         distances=tuple(round(d, 3) for d in far.tolist()),

@@ -170,17 +170,16 @@ def _list(rows: Sequence[Vacancy | VacancyGroup], json: bool) -> None:
         return
     from rich.table import Table
 
-    shown = [
-        k for k in facts[0] if k not in ("layer", "facet", "location", "coordination", "in the bulk", "ions")
-    ]
+    hidden = ("layer", "facet", "location", "coordination", "in the bulk", "ions")
+    shown = [k for k in facts[0] if k not in hidden]
     table = Table(*shown)
     for fact in facts:
-        table.add_row(*(_text(fact[k]) for k in shown))
+        table.add_row(*(f"{fact[k]:+d}" if k == "charge left" else _text(fact[k]) for k in shown))
     print_table(table)
 
 
 def _text(value: Any) -> str:
-    """Return a cell of the table; charges keep their sign, distances are joined."""
+    """Return a cell of the table; several numbers are joined."""
     if isinstance(value, tuple):
         return ", ".join(f"{v:g}" for v in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
