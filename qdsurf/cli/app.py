@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qdsurf.cli.show import as_json, print_table
+from qdsurf.cli.show import as_json, print_table, say
 
 if TYPE_CHECKING:
+    from qdsurf.build.summary import FacetSummary
     from qdsurf.model import Surface
 
 app = typer.Typer(
@@ -35,7 +38,9 @@ def finish(surface: Surface, output: Path | None, json: bool) -> None:
         from qdsurf.model.files import write_structure
 
         write_structure(surface, output)
-    contact = surface.contacts()
+    from qdsurf.build.summary import summary
+
+    contact, found = surface.contacts(), summary(surface)
     facts: dict[str, Any] = {
         "name": surface.name,
         "atoms": len(surface.atoms),
@@ -44,7 +49,29 @@ def finish(surface: Surface, output: Path | None, json: bool) -> None:
         "sites": len(surface.sites),
         "worst contact": None if contact is None else str(contact),
     }
-    as_json(facts) if json else print_table(facts)
+    if json:
+        as_json({**facts, **asdict(found)})
+        return
+    print_table({**facts, "ratios": ", ".join(f"{k} {v:.2f}" for k, v in found.ratios.items())})
+    for line in facet_lines(found.facets):
+        say(line)
+
+
+def facet_lines(facets: Iterable[FacetSummary]) -> list[str]:
+    """Return one line for each kind of facet: equal ones are counted together."""
+    kinds: dict[tuple[Any, ...], list[FacetSummary]] = {}
+    for f in facets:
+        family = sorted(abs(int(i)) for i in re.findall(r"-?\d+", f.facet))
+        kinds.setdefault((*family, f.termination, round(f.area, 2), str(f.sites)), []).append(f)
+    lines = []
+    for members in kinds.values():
+        first, share = members[0], sum(m.share for m in members)
+        density = ", ".join(f"{k} {v:.2f}" for k, v in first.density.items() if v is not None)
+        ends = f" ended by {first.termination}" if first.termination else ""
+        lines.append(f"{len(members)} x ({first.facet}){ends}: {first.area:.2f} nm^2 each, {share:.0%}")
+        if density:
+            lines.append(f"    sites in nm^-2: {density}")
+    return lines
 
 
 def any_ligand(text: str) -> Any:
