@@ -44,6 +44,8 @@ _HOME = {
     "enumerate_compositions": "qdsurf.rank.enumeration",
     "screen_formulas": "qdsurf.rank.compositions",
     "tolerance": "qdsurf.rank.compositions",
+    "hsab": "qdsurf.rank.hsab",
+    "rank_ligands": "qdsurf.rank.ligand_ranking",
     "tolerance_arrays": "qdsurf.rank.factors",
     "read_surface": "qdsurf.model.files",
     "write_structure": "qdsurf.model.files",
@@ -69,6 +71,8 @@ if TYPE_CHECKING:
     from qdsurf.rank.compositions import screen_formulas, tolerance
     from qdsurf.rank.enumeration import enumerate_compositions
     from qdsurf.rank.factors import tolerance_arrays
+    from qdsurf.rank.hsab import hsab
+    from qdsurf.rank.ligand_ranking import rank_ligands
     from qdsurf.report import write_report
     from qdsurf.validation import validate
 
@@ -83,6 +87,7 @@ __all__ = [
     "carve_dot",
     "cut_slab",
     "enumerate_compositions",
+    "hsab",
     "ligand_from_smiles",
     "list_shelf",
     "load_campaign",
@@ -91,6 +96,7 @@ __all__ = [
     "load_method",
     "pair_vacancy",
     "random_vacancies",
+    "rank_ligands",
     "read_surface",
     "remove",
     "screen",

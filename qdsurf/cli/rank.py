@@ -145,3 +145,74 @@ def _print_sources(ions: Iterable[SiteIon]) -> None:
     """Print the source of each set of radii once."""
     for name, source in {ion.radius.set: ion.radius.source for ion in ions}.items():
         say(f"[{name}] {source}")
+
+
+@app.command("rank")
+def rank_(
+    on: Annotated[str, typer.Option("--on", help='An acid such as "Pb2+", or a file with a surface.')],
+    ligands: Annotated[
+        list[str] | None, typer.Argument(help="Names on the shelf, or SMILES of the bound forms.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Ligands from .smi, .csv or .sdf; else the shelf.")
+    ] = None,
+    preset: Annotated[str, typer.Option(help="Name of a preset, or a TOML file.")] = "stable-passivation",
+    electronic: Annotated[
+        str | None, typer.Option(help="Method for Pearson's energy, such as gfn2-xtb.")
+    ] = None,
+    cache: Annotated[Path | None, typer.Option(help="Folder for computed values.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes.")] = 1,
+    first: Annotated[int, typer.Option(help="Rows to print.")] = 20,
+    output: Annotated[
+        list[Path] | None,
+        typer.Option("-o", "--output", help="csv, json, html, png, svg, pdf; repeatable."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Rank ligands by terms that are all shown; failures are recorded.
+
+    Example: qdsurf rank oleate octanoate thiocyanate "[I-]" --on "Pb2+" --preset stable-passivation
+    """
+    from qdsurf.library import list_shelf
+    from qdsurf.rank.ligand_files import read_ligands
+    from qdsurf.rank.ligand_ranking import rank_ligands
+    from qdsurf.rank.presets import load_preset
+    from qdsurf.report.ranking import ranking_rows, ranking_table, write_ranking
+
+    target, label = _target(on)
+    chosen = load_preset(preset)
+    given: list[Any] = [*(ligands or []), *(read_ligands(file) if file else [])]
+    rows = rank_ligands(
+        given or list_shelf("ligands"),
+        target,
+        preset=chosen,
+        electronic=electronic,
+        cache=cache,
+        workers=workers,
+    )
+    for path in output or []:
+        write_ranking(rows, path, preset=chosen, target=label)
+        say(f"wrote {path}", error=True)
+    if json:
+        as_json(ranking_rows(rows))
+    else:
+        print_table(ranking_table(rows, chosen, label, first))
+        for row in rows[:3]:
+            say(f"{row.name}: " + "; ".join(row.reasons or (row.error,)))
+    failed = [row for row in rows if row.error]
+    for row in failed[:10]:
+        say(f"not ranked: {row.name}: {row.error}", error=True)
+    if len(failed) > 10:
+        say(f"not ranked: {len(failed) - 10} more", error=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _target(on: str) -> tuple[Any, str]:
+    """Return the surface of a file, or the name of an acid, with a label."""
+    if Path(on).suffix and Path(on).is_file():
+        from qdsurf.model.files import read_surface
+
+        surface = read_surface(on)
+        return surface, surface.name
+    return on, on

@@ -95,7 +95,8 @@ def electronic(smiles: str, *, method: str = "gfn2-xtb", cache: Path | None = No
     file = None if cache is None else cache / f"{key}.json"
     if file is not None and file.is_file():
         kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        found = Electronic(**{k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()})
+        kept = {key: tuple(value) if isinstance(value, list) else value for key, value in kept.items()}
+        found = Electronic(**kept)
     else:
         found = _compute(canonical, method, label)
         if file is not None:

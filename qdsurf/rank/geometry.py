@@ -40,7 +40,7 @@ class Shape:
     dipole
         Debye along the axis; positive with the positive end away from the surface. Charges are
         Gasteiger's, counted from the binding atoms, so that the net charge at the surface drops out.
-        None where an element has no parameters.
+        None where an element has no parameters, or where a charge sits elsewhere than at the surface.
     """
 
     length: float
@@ -70,15 +70,29 @@ def embed_once(mol: Mol, seed: int = 0, *, optimise: bool = False) -> Positions:
             settings.maxIterations = 100
             if rdDistGeom.EmbedMolecule(mol, settings) < 0:
                 raise EvaluationError(f"no geometry found for {Chem.MolToSmiles(Chem.RemoveHs(mol))!r}")
-        conformer = mol.GetConformer()
-        done: set[tuple[int, int]] = set()
-        for i, j, k, m in mol.GetSubstructMatches(Chem.MolFromSmarts(_TORSION)):
-            if (min(j, k), max(j, k)) not in done:
-                done.add((min(j, k), max(j, k)))
-                rdMolTransforms.SetDihedralDeg(conformer, i, j, k, m, 180.0)
+        for i, j, k, m in _backbone(mol):
+            rdMolTransforms.SetDihedralDeg(mol.GetConformer(), i, j, k, m, 180.0)
         if optimise and rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol):
             rdForceFieldHelpers.MMFFOptimizeMolecule(mol, maxIters=500)
     return np.array(mol.GetConformer().GetPositions())
+
+
+def _backbone(mol: Mol) -> list[tuple[int, int, int, int]]:
+    """Return one torsion for each bond of a chain, the one along the longest way through the molecule."""
+    from rdkit.Chem import GetDistanceMatrix, MolFromSmarts
+
+    bonds = GetDistanceMatrix(mol)
+    heavy = np.array([atom.GetAtomicNum() > 1 for atom in mol.GetAtoms()])
+    best: dict[tuple[int, int], tuple[float, tuple[int, int, int, int]]] = {}
+    for i, j, k, m in mol.GetSubstructMatches(MolFromSmarts(_TORSION)):
+        reach = sum(
+            float(bonds[heavy & (bonds[:, end] < bonds[:, middle]), end].max())
+            for end, middle in ((i, j), (m, k))
+        )
+        key = (min(j, k), max(j, k))
+        if key not in best or reach > best[key][0]:
+            best[key] = (reach, (i, j, k, m))
+    return [torsion for _, torsion in best.values()]
 
 
 def shape_of(mol: Mol, anchor: Sequence[int], positions: Positions) -> Shape:
@@ -96,7 +110,7 @@ def shape_of(mol: Mol, anchor: Sequence[int], positions: Positions) -> Shape:
     return Shape(
         length=round(float(max(height[heavy].max(), 0.0)), 4),
         footprint=round(_shadow(moved, axis, radii), 4),
-        dipole=_dipole(mol, height),
+        dipole=_dipole(mol, anchor, height),
     )
 
 
@@ -114,11 +128,17 @@ def _shadow(xyz: Positions, axis: Positions, radii: Positions) -> float:
     return float(covered.sum()) * _PIXEL**2
 
 
-def _dipole(mol: Mol, height: Positions) -> float | None:
-    """Return the dipole in debye along the axis, or None where Gasteiger has no parameters."""
+def _dipole(mol: Mol, anchor: Sequence[int], height: Positions) -> float | None:
+    """Return the dipole in debye along the axis, or None where it says nothing."""
     from rdkit import rdBase
     from rdkit.Chem import rdPartialCharges
 
+    bound = {n.GetIdx() for i in anchor for n in mol.GetAtomWithIdx(i).GetNeighbors()} | set(anchor)
+    for atom in mol.GetAtoms():
+        around = sum(n.GetFormalCharge() for n in atom.GetNeighbors()) + atom.GetFormalCharge()
+        # A charge away from the surface has its counter-ion beside it; nitro groups balance themselves.
+        if atom.GetFormalCharge() and atom.GetIdx() not in bound and around:
+            return None
     with rdBase.BlockLogs():
         rdPartialCharges.ComputeGasteigerCharges(mol)
     charges = np.array([atom.GetDoubleProp("_GasteigerCharge") for atom in mol.GetAtoms()])

@@ -1,0 +1,234 @@
+"""A ranking of ligands as CSV, as JSON rows, as a Pareto plot and as a page that needs no other file."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import html
+import io
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from qdsurf.errors import AskError, MissingExtra
+from qdsurf.model.files import write_whole
+from qdsurf.rank.ligand_ranking import RankedLigand
+from qdsurf.rank.presets import Preset
+from qdsurf.report.assets import CSS
+
+_BLUE, _GREY = "#0072B2", "#9aa5b1"
+# Names beside marks; more of them would cover the plot.
+_NAMED = 12
+
+
+def ranking_rows(rows: Sequence[RankedLigand]) -> list[dict[str, Any]]:
+    """Return the rows as plain dicts, terms included."""
+    return [asdict(row) for row in rows]
+
+
+def ranking_csv(rows: Sequence[RankedLigand]) -> str:
+    """Return a table in CSV: a column for the value and one for the desirability of each term."""
+    names = list(next((row.terms for row in rows if row.terms), {}))
+    head = ["rank", "name", "smiles", "binds_by", "far_end", "score", "pareto", "stability"]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    units = {name: term.unit for row in rows[:1] for name, term in row.terms.items()}
+    columns = [c for n in names for c in (f"{n} / {units.get(n, '')}", f"{n} desirability")]
+    writer.writerow([*head, *columns, "reasons", "error"])
+    for row in rows:
+        values = [
+            value for name in names for value in (
+                (row.terms[name].value, row.terms[name].desirability) if name in row.terms else ("", "")
+            )
+        ]  # fmt: skip
+        first = [row.rank, row.name, row.smiles, row.binds_by, row.far_end, row.score, row.pareto]
+        writer.writerow([*first, row.stability, *values, "; ".join(row.reasons), row.error])
+    return text.getvalue()
+
+
+def pareto_figure(rows: Sequence[RankedLigand], preset: Preset, target: str) -> Any:
+    """Return a matplotlib figure: the first two objectives, the front joined, the best ligands named.
+
+    Raises
+    ------
+    MissingExtra
+        matplotlib is not installed.
+    AskError
+        Nothing was ranked, or the preset has a single objective.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise MissingExtra("the Pareto plot", "report") from error
+    ranked = [row for row in rows if row.rank is not None]
+    if not ranked or len(preset.objectives) < 2:
+        raise AskError("a Pareto plot needs ranked ligands and a preset with two objectives")
+    x, y = list(preset.objectives)[:2]
+    figure = Figure(figsize=(7.5, 5.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axis = figure.subplots()
+    for front, colour, label in ((False, _GREY, "beaten by another"), (True, _BLUE, "Pareto front")):
+        points = [(r.objectives[x], r.objectives[y]) for r in ranked if r.pareto is front]
+        if points:
+            # With more than two objectives the front is no line in this plane, so marks only.
+            axis.plot(*zip(*points, strict=True), "o", color=colour, label=label, markersize=6)
+    _name_marks(axis, ranked, x, y)
+    axis.set_xlabel(f"{x} (0 worst, 1 best)")
+    axis.set_ylabel(f"{y} (0 worst, 1 best)")
+    axis.set_title(f"{preset.title} on {target}", loc="left", fontsize=11, parse_math=False)
+    axis.grid(color="#e3e6ea", linewidth=0.6)
+    axis.set_axisbelow(True)
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)
+    axis.margins(x=0.12, y=0.08)
+    axis.legend(frameon=False, loc="best", fontsize=9)
+    return figure
+
+
+def _name_marks(axis: Any, rows: Sequence[RankedLigand], x: str, y: str) -> None:
+    """Write rank and name beside the best rows, moved up or down where two would overlap."""
+    taken: list[tuple[float, float]] = []
+    values = [row.objectives[y] for row in rows]
+    step = 0.035 * (max(values) - min(values) or 1.0)
+    wide = 0.30 * ((max(v := [r.objectives[x] for r in rows]) - min(v)) or 1.0)
+    for row in rows[:_NAMED]:
+        left, height = row.objectives[x], row.objectives[y]
+        place = height
+        while any(abs(left - a) < wide and abs(place - b) < step for a, b in taken):
+            place += step
+        taken.append((left, place))
+        axis.annotate(
+            f"{row.rank} {row.name[:28]}", (left, height), xytext=(left, place), fontsize=8, parse_math=False,
+            textcoords="data", ha="left", va="center", color="#1c2430",
+            bbox={"boxstyle": "square,pad=0.1", "fc": "none", "ec": "none"}, annotation_clip=False,
+        ).set_x(left + wide * 0.05)  # fmt: skip
+
+
+def ranking_page(rows: Sequence[RankedLigand], preset: Preset, target: str) -> str:
+    """Return an HTML page: the question, the weights, the plot, the table with reasons, what failed."""
+    ranked = [row for row in rows if row.rank is not None]
+    failed = [row for row in rows if row.rank is None]
+    title = f"{preset.title} on {target}"
+    parts = [
+        f"<h1>{html.escape(title)}</h1>",
+        f"<p>{html.escape(preset.question)} A score of terms, not an energy: it says what to try first.</p>",
+        _picture(rows, preset, target),
+        _weights(ranked, preset),
+        _table(ranked),
+        _failed(failed),
+    ]
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{html.escape(title)}</title><style>{CSS} .reasons {{ padding-left: 1rem; margin: 0; }}"
+        f" img {{ max-width: 100%; }}</style></head>\n<body><main>{''.join(parts)}</main></body></html>\n"
+    )
+
+
+def _picture(rows: Sequence[RankedLigand], preset: Preset, target: str) -> str:
+    """Return the plot as a section, or "" where there is none."""
+    try:
+        figure = pareto_figure(rows, preset, target)
+    except AskError:
+        return ""
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=120, metadata={"Software": None})
+    code = base64.b64encode(data.getvalue()).decode("ascii")
+    return (
+        "<section><h2>No ligand beats those in blue in both</h2>"
+        f'<figure><img alt="Pareto plot" src="data:image/png;base64,{code}"></figure></section>'
+    )
+
+
+def _weights(rows: Sequence[RankedLigand], preset: Preset) -> str:
+    """Return the table of terms: share of the score, direction, formula, source and where it fails."""
+    terms = rows[0].terms if rows else {}
+    body = "".join(
+        f"<tr><td class=name>{html.escape(preset.rules[name].label)}</td>"
+        f"<td class=num>{100 * term.weight:.0f} %</td><td>{html.escape(term.unit)}</td>"
+        f"<td>{html.escape(preset.rules[name].direction)}</td>"
+        f"<td>{html.escape(preset.rules[name].formula)}</td><td>{html.escape(term.source)}</td>"
+        f"<td>{html.escape(preset.rules[name].fails)}</td></tr>"
+        for name, term in terms.items()
+    )
+    return (
+        f"<section><h2>Terms and weights</h2><p class=small>{html.escape(preset.source)}</p>"
+        "<div class=scroll><table><thead><tr><th>term</th><th>share</th><th>unit</th><th>direction</th>"
+        f"<th>formula</th><th>source</th><th>fails</th></tr></thead><tbody>{body}</tbody></table></div></section>"
+    )
+
+
+def _table(rows: Sequence[RankedLigand]) -> str:
+    """Return the ranking with its reasons."""
+    body = "".join(
+        f"<tr><td class=num>{row.rank}</td><td class=name>{html.escape(row.name)}"
+        f"<div class=small>{html.escape(row.smiles)}</div></td><td>{html.escape(row.binds_by)}</td>"
+        f"<td class=num>{row.score:.3f}</td><td>{'yes' if row.pareto else ''}</td>"
+        f"<td class=num>{100 * (row.stability or 0):.0f} %</td><td><ul class=reasons>"
+        + "".join(f"<li>{html.escape(reason)}</li>" for reason in row.reasons)
+        + "</ul></td></tr>"
+        for row in rows
+    )
+    return (
+        "<section><h2>Ranking</h2><p class=small>Stability: share of 200 draws of perturbed weights in which "
+        "the ligand stays within the top places.</p><div class=scroll><table><thead><tr><th>rank</th>"
+        "<th>ligand</th><th>binds by</th><th>score</th><th>Pareto</th><th>stability</th><th>reasons</th>"
+        f"</tr></thead><tbody>{body}</tbody></table></div></section>"
+    )
+
+
+def _failed(rows: Sequence[RankedLigand]) -> str:
+    """Return what could not be ranked, or ""."""
+    if not rows:
+        return ""
+    body = "".join(f"<li><b>{html.escape(r.name)}</b>: {html.escape(r.error)}</li>" for r in rows)
+    return f"<section class=warn><h2>Not ranked: {len(rows)}</h2><ul>{body}</ul></section>"
+
+
+def ranking_table(rows: Sequence[RankedLigand], preset: Preset, target: str, first: int) -> Any:
+    """Return a rich table of the *first* rows: score, its terms as values, Pareto front, stability."""
+    from rich.table import Column, Table
+
+    names = list(next((row.terms for row in rows if row.terms), {}))
+    table = Table(
+        Column("rank", justify="right"), Column("ligand", no_wrap=True), "binds by",
+        Column("score", justify="right"), *[Column(n.replace("_", " "), justify="right") for n in names],
+        "Pareto", Column("stable", justify="right"), title=f"{preset.title} on {target}",
+    )  # fmt: skip
+    for row in [row for row in rows if row.rank is not None][:first]:
+        values = [row.terms[name].value for name in names]
+        table.add_row(
+            str(row.rank), row.name[:28], row.binds_by, f"{row.score:.3f}",
+            *["-" if value is None else f"{value:.3g}" for value in values],
+            "yes" if row.pareto else "", f"{100 * (row.stability or 0):.0f} %",
+        )  # fmt: skip
+    return table
+
+
+def write_ranking(rows: Sequence[RankedLigand], path: str | Path, *, preset: Preset, target: str) -> Path:
+    """Write a ranking; the ending of *path* is the format: csv, json, png, svg, pdf or html.
+
+    Raises
+    ------
+    AskError
+        Another ending, or nothing to draw.
+    MissingExtra
+        A figure without matplotlib.
+    """
+    import json
+
+    path = Path(path)
+    kind = path.suffix.lower().lstrip(".")
+    if kind in ("csv", "json", "html"):
+        text = {
+            "csv": lambda: ranking_csv(rows),
+            "json": lambda: json.dumps(ranking_rows(rows), indent=1, ensure_ascii=False) + "\n",
+            "html": lambda: ranking_page(rows, preset, target),
+        }[kind]()
+        return write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
+    if kind in ("png", "svg", "pdf"):
+        figure = pareto_figure(rows, preset, target)
+        return write_whole(path, lambda part: figure.savefig(part, dpi=150))
+    raise AskError(f"{path.name}: a ranking is written as csv, json, html, png, svg or pdf")
