@@ -1,11 +1,22 @@
-"""Ligands: from the shelf by name, or from a SMILES by rules about which group binds.
+"""Ligands: from the shelf, a SMILES, a molecule or a file, by rules about which group binds.
 
 Neither RDKit nor ASE is loaded until a ligand is made.
 """
 
+from qdsurf.ligands.enumeration import enumerate_forms
 from qdsurf.ligands.free import free_form_atoms
 from qdsurf.ligands.groups import GROUPS, Group
+from qdsurf.ligands.salts import ions_of
 from qdsurf.ligands.shelf import load_ligand
-from qdsurf.ligands.smiles import ligand_from_smiles
+from qdsurf.ligands.smiles import ligand_from_mol, ligand_from_smiles
 
-__all__ = ["GROUPS", "Group", "free_form_atoms", "ligand_from_smiles", "load_ligand"]
+__all__ = [
+    "GROUPS",
+    "Group",
+    "enumerate_forms",
+    "free_form_atoms",
+    "ions_of",
+    "ligand_from_mol",
+    "ligand_from_smiles",
+    "load_ligand",
+]

@@ -1,21 +1,27 @@
-"""A ligand from a SMILES: which group binds, which class it has, which site it takes, and why."""
+"""A ligand from a SMILES or an RDKit molecule: which group binds, which class, which site, and why."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from qdsurf.errors import AnchorError, AskError
+import numpy as np
+
+from qdsurf.errors import AskError
+from qdsurf.ligands.choose import choose, takes_of
+from qdsurf.ligands.classes import classify
 from qdsurf.ligands.conformers import Conformers
-from qdsurf.ligands.forms import ANION_OF_ACID, acidic_atom, free_forms, remove_proton
-from qdsurf.ligands.groups import GROUPS, Found, find_groups, pattern
-from qdsurf.model.nouns import Anchor, Ligand, Source, Takes
+from qdsurf.ligands.forms import free_forms
+from qdsurf.ligands.geometry import Positions
+from qdsurf.ligands.groups import Found, find_groups, ranked
+from qdsurf.ligands.protonation import ChargeState, check_state
+from qdsurf.ligands.states import in_state
+from qdsurf.model.nouns import Anchor, Ligand, Source
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
-ChargeState = Literal["as written", "auto"]
-_CHOOSE = 'anchor="<SMARTS or group name>" chooses'
+Anchors = str | Sequence[str] | None
 
 
 def read_smiles(smiles: str) -> Mol:
@@ -48,27 +54,32 @@ def ligand_from_smiles(
     smiles: str,
     *,
     name: str | None = None,
-    anchor: str | Sequence[str] | None = None,
+    anchor: Anchors = None,
     charge_state: ChargeState = "as written",
     conformers: int = 8,
     seed: int = 0,
 ) -> Ligand:
-    """Make a ligand from the SMILES of the form in which it binds.
+    """Make a ligand from the SMILES of the form in which it binds, or of a neutral salt of ions.
 
     Parameters
     ----------
     smiles
-        One molecule or ion, charged as at the surface.
+        One molecule or ion, charged as at the surface; or ions joined by dots that are neutral together
+        (``"C[NH3+].[I-]"``), which become one ligand with ``ions``.
     name
         Name of the ligand; the canonical SMILES where None.
     anchor
-        SMARTS that holds the binding atoms, or the name of a group in ``GROUPS``; two for a zwitterion
-        that takes a pair of sites. None where the molecule leaves one choice.
+        SMARTS that holds the binding atoms, or the name of a group in ``GROUPS``; several for a ligand
+        that takes several sites; "best" for the first of the ranking (charged before neutral, then the
+        stronger base). None where the molecule leaves one choice.
     charge_state
-        "as written", or "auto": the one acidic group (COOH, SH, phosphonic or sulfonic acid) loses a
-        proton; amines stay neutral.
+        "as written"; "auto": the one acidic group (COOH, SH, phosphonic or sulfonic acid) loses a
+        proton, to an amine of the molecule if that is the stronger base (a zwitterion), else to the
+        medium, and an amine without an acid stays neutral; or one by name: "neutral", "anion" (one
+        proton less), "dianion" (two), "cation" (one more), "zwitterion".
     conformers
-        Largest number of geometries in Å; rigid molecules give fewer.
+        Largest number of geometries in Å; rigid molecules give fewer. They are computed when they are
+        looked at.
     seed
         Seed of the embedding; the same seed gives the same positions.
 
@@ -84,164 +95,159 @@ def ligand_from_smiles(
     >>> octanoate = ligand_from_smiles("CCCCCCCC(=O)[O-]", conformers=1)
     >>> octanoate.charge, octanoate.cbc_class, octanoate.binds, octanoate.anchors[0].name
     (-1, 'X', 'anion site', 'carboxylate')
+    >>> ligand_from_smiles("NCC(=O)O", charge_state="auto").smiles
+    '[NH3+]CC(=O)[O-]'
+    """
+    check_state(charge_state)
+    if "." in smiles:
+        from qdsurf.ligands.salts import salt_from_smiles
+
+        return salt_from_smiles(smiles, name=name, conformers=conformers, seed=seed)
+    mol = read_smiles(smiles)
+    return make_ligand(
+        mol, smiles, name=name, anchor=anchor, charge_state=charge_state, conformers=conformers, seed=seed
+    )
+
+
+def ligand_from_mol(
+    mol: Mol,
+    *,
+    name: str | None = None,
+    anchor: Anchors = None,
+    charge_state: ChargeState = "as written",
+    conformers: int = 8,
+    seed: int = 0,
+    source: str = "RDKit molecule given by the user",
+) -> Ligand:
+    """Make a ligand from an RDKit molecule; its own 3D conformers come first, in its own atom order.
+
+    Parameters
+    ----------
+    mol
+        One molecule or ion, charged as at the surface. Hydrogen atoms that are missing are added behind
+        the others.
+    name, anchor, charge_state, conformers, seed
+        As for :func:`ligand_from_smiles`. Another charge state than "as written" changes the atoms, so
+        that the conformers of *mol* are not used.
+    source
+        Where the molecule comes from, in words.
+
+    Raises
+    ------
+    AskError
+        More than one molecule, or an argument that is not allowed.
+    AnchorError
+        Nothing can bind, or several groups can and *anchor* does not choose.
+
+    Examples
+    --------
+    >>> from rdkit import Chem
+    >>> ligand_from_mol(Chem.MolFromSmiles("CCCCN")).cbc_class
+    'L'
     """
     from rdkit import Chem
 
-    if charge_state not in ("as written", "auto"):
-        raise AskError(f"charge_state is {charge_state!r}; allowed: 'as written', 'auto'")
+    check_state(charge_state)
+    full = Chem.AddHs(mol, addCoords=True)
+    if len(Chem.GetMolFrags(full)) > 1:
+        raise AskError(f"{Chem.MolToSmiles(mol)!r} holds several molecules or ions; give one")
+    heavy = [atom.GetIdx() for atom in full.GetAtoms() if atom.GetAtomicNum() > 1]
+    plain = Chem.RemoveHs(full)
+    smiles = Chem.MolToSmiles(plain)
+    given: tuple[Positions, ...] = ()
+    order: tuple[int, ...] = ()
+    if plain.GetNumAtoms() == len(heavy) and charge_state == "as written":
+        # In the geometries heavy atoms come first, then the hydrogens of each, as RDKit adds them.
+        order = tuple(heavy) + tuple(
+            near.GetIdx()
+            for index in heavy
+            for near in full.GetAtomWithIdx(index).GetNeighbors()
+            if near.GetAtomicNum() == 1
+        )
+        given = tuple(
+            np.array(conformer.GetPositions())[list(order)]
+            for conformer in full.GetConformers()
+            if conformer.Is3D()
+        )
+    # Through SMILES, so that no property of the caller's molecule is left in the way.
+    return make_ligand(
+        plain, smiles, name=name, anchor=anchor, charge_state=charge_state, conformers=conformers, seed=seed,
+        given=given, order=order, source=Source(text=source),
+    )  # fmt: skip
+
+
+def make_ligand(
+    mol: Mol,
+    smiles: str,
+    *,
+    name: str | None,
+    anchor: Anchors,
+    charge_state: ChargeState,
+    conformers: int,
+    seed: int,
+    given: tuple[Positions, ...] = (),
+    order: tuple[int, ...] = (),
+    source: Source | None = None,
+) -> Ligand:
+    """Return the ligand of *mol*, whose hydrogen atoms are implicit; see :func:`ligand_from_smiles`."""
     if conformers < 1:
         raise AskError(f"conformers is {conformers}; at least 1 is needed")
-    mol = read_smiles(smiles)
     wanted = (anchor,) if isinstance(anchor, str) else tuple(anchor or ())
     reasons: list[str] = []
-    if charge_state == "auto":
-        mol, wanted = _deprotonate(mol, wanted, reasons, smiles)
-    chosen = _choose(mol, wanted, reasons, smiles)
-    group = chosen[0].group
-    binds: Takes = "pair" if len(chosen) == 2 else group.takes
+    mol, wanted = in_state(mol, charge_state, wanted, reasons, smiles)
+    chosen = choose(mol, wanted, reasons, smiles)
+    return assemble(
+        mol, chosen, reasons, name=name, conformers=conformers, seed=seed, given=given, order=order,
+        source=source,
+    )  # fmt: skip
+
+
+def assemble(
+    mol: Mol,
+    chosen: tuple[Found, ...],
+    reasons: Sequence[str],
+    *,
+    name: str | None,
+    conformers: int,
+    seed: int,
+    given: tuple[Positions, ...] = (),
+    order: tuple[int, ...] = (),
+    source: Source | None = None,
+) -> Ligand:
+    """Return the ligand that *mol* is when the groups *chosen* bind."""
+    from rdkit import Chem
+
     canonical = Chem.MolToSmiles(mol)
     full = Chem.AddHs(mol)
     Chem.Kekulize(full, clearAromaticFlags=False)
-    bonds = tuple(
-        (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), float(bond.GetBondTypeAsDouble()))
-        for bond in full.GetBonds()
-    )
+    place = order or tuple(range(full.GetNumAtoms()))
+    bonds: list[tuple[int, int, float]] = []
+    for bond in full.GetBonds():
+        i, j = sorted((place[bond.GetBeginAtomIdx()], place[bond.GetEndAtomIdx()]))
+        bonds.append((i, j, float(bond.GetBondTypeAsDouble())))
+    others = [one for one in ranked(mol, find_groups(mol)) if one not in chosen]
     return Ligand(
         name=name or canonical,
         smiles=canonical,
         charge=Chem.GetFormalCharge(mol),
-        cbc_class=group.cbc_class,
-        anchors=tuple(
-            Anchor(name=one.group.name, atoms=one.atoms, smarts=one.group.smarts, takes=one.group.takes)
-            for one in chosen
-        ),
-        binds=binds,
-        conformers=Conformers(mol, chosen[0].atoms, count=conformers, seed=seed),
-        bonds=bonds,
+        cbc_class=classify(mol, chosen[0])[0],
+        anchors=tuple(_anchor(one, place) for one in chosen),
+        binds=takes_of(chosen),
+        conformers=Conformers(mol, chosen[0].atoms, count=conformers, seed=seed, given=given, order=order),
+        bonds=tuple(bonds),
         free_forms=free_forms(mol, chosen),
-        source=Source(text="SMILES given by the user"),
+        source=source or Source(text="SMILES given by the user"),
         reasons=tuple(reasons),
+        others=tuple(_anchor(one, place) for one in others),
     )
 
 
-def _deprotonate(
-    mol: Mol, wanted: tuple[str, ...], reasons: list[str], smiles: str
-) -> tuple[Mol, tuple[str, ...]]:
-    """Take the proton of the one acidic group, or of the one that *wanted* names."""
-    acids = [one for one in find_groups(mol) if one.group.name in ANION_OF_ACID]
-    if len(wanted) == 1:
-        acids = [
-            one
-            for one in acids
-            if ANION_OF_ACID[one.group.name] == wanted[0] or _is_wanted(mol, one, wanted[0])
-        ]
-    if not wanted and any(one.group.takes == "anion site" for one in find_groups(mol)):
-        reasons.append("already an anion: no proton was taken")
-        return mol, wanted
-    if len(acids) > 1 and not (wanted and _equivalent(mol, acids)):
-        raise AnchorError(
-            f"{smiles!r}: several groups can lose a proton: {', '.join(map(str, acids))}; {_CHOOSE}"
-        )
-    if any(one.group.name == "amine" for one in find_groups(mol)):
-        reasons.append("amine left neutral: whether it takes up a proton depends on the acid around it")
-    if not acids:
-        return mol, wanted
-    acid = acids[0]
-    anion = ANION_OF_ACID[acid.group.name]
-    reasons.append(f"{acid} gave its proton to the medium and binds as {anion}")
-    return remove_proton(mol, acidic_atom(mol, acid)), (anion,) if wanted else ()
-
-
-def _is_wanted(mol: Mol, found: Found, wanted: str) -> bool:
-    """Whether *wanted*, a group name or a SMARTS, points at the group *found*."""
-    if wanted == found.group.name:
-        return True
-    if any(wanted == group.name for group in GROUPS):
-        return False
-    query = pattern(wanted)
-    if query is None:
-        raise AnchorError(
-            f"anchor {wanted!r} is neither valid SMARTS nor a group; "
-            f"groups: {', '.join(group.name for group in GROUPS)}"
-        )
-    return any(
-        set(found.atoms) & set(match) and found.whole >= set(match)
-        for match in mol.GetSubstructMatches(query, uniquify=False)
-    ) or any(set(found.atoms) <= set(match) for match in mol.GetSubstructMatches(query, uniquify=False))
-
-
-def _choose(mol: Mol, wanted: tuple[str, ...], reasons: list[str], smiles: str) -> tuple[Found, ...]:
-    """Return the group that binds, or the two of a zwitterion, anion first."""
-    found = find_groups(mol)
-    if not found:
-        raise AnchorError(
-            f"{smiles!r} has no group that can bind; these can: {', '.join(group.name for group in GROUPS)}"
-        )
-    if len(wanted) > 2:
-        raise AnchorError(f"{smiles!r}: {len(wanted)} anchors given; one, or two for a pair of sites")
-    if wanted:
-        chosen = tuple(_one(mol, found, text, smiles) for text in wanted)
-        reasons.extend(f"{one} was named as the anchor" for one in chosen)
-    else:
-        chosen = _unique(found, reasons, smiles)
-    if len(chosen) == 2:
-        chosen = tuple(sorted(chosen, key=lambda one: one.group.takes))
-        if [one.group.takes for one in chosen] != ["anion site", "cation site"]:
-            raise AnchorError(
-                f"{smiles!r}: two anchors must be an anionic and a cationic group, not "
-                f"{' and '.join(map(str, chosen))}"
-            )
-        reasons.append("a zwitterion: its X-type anion and its ammonium take a pair of sites")
-    else:
-        reasons.append(_why(chosen[0]))
-    return chosen
-
-
-def _why(chosen: Found) -> str:
-    """Return why *chosen* has its class."""
-    group = chosen.group
-    if group.takes == "cation site":
-        return f"class X: {group.name} is an ion that fills the site of a lattice cation"
-    if group.cbc_class == "Z":
-        return "class Z: the metal of a neutral salt takes two electrons from an anion of the surface"
-    if group.name in ("sulfide", "thiosulfate"):
-        return f"class X, twice: {group.name} makes two one-electron bonds (X2), charge -2"
-    electrons = "two electrons" if group.cbc_class == "L" else "one electron"
-    return f"class {group.cbc_class}: counted as a neutral ligand, {group.name} gives {electrons} to the bond"
-
-
-def _one(mol: Mol, found: tuple[Found, ...], wanted: str, smiles: str) -> Found:
-    """Return the one group that *wanted* points at; equivalent ones by symmetry count as one."""
-    hits = [one for one in found if _is_wanted(mol, one, wanted)]
-    listed = ", ".join(map(str, found))
-    if not hits:
-        raise AnchorError(f"{smiles!r}: anchor {wanted!r} is none of its groups: {listed}")
-    if not _equivalent(mol, hits):
-        raise AnchorError(
-            f"{smiles!r}: anchor {wanted!r} fits {', '.join(map(str, hits))}; {_CHOOSE} if it fits one only"
-        )
-    return hits[0]
-
-
-def _equivalent(mol: Mol, groups: Sequence[Found]) -> bool:
-    """Whether all *groups* are related by the symmetry of the molecule."""
-    from rdkit import Chem
-
-    ranks = list(Chem.CanonicalRankAtoms(mol, breakTies=False))
-    return len({tuple(sorted(ranks[index] for index in one.atoms)) for one in groups}) == 1
-
-
-def _unique(found: tuple[Found, ...], reasons: list[str], smiles: str) -> tuple[Found, ...]:
-    """Return the only possible choice: a charged group before neutral ones, both of a zwitterion."""
-    anions = [one for one in found if one.group.takes == "anion site"]
-    cations = [one for one in found if one.group.takes == "cation site"]
-    candidates = anions + cations or list(found)
-    if len(candidates) > 1 and not (len(anions) == len(cations) == 1):
-        raise AnchorError(
-            f"{smiles!r} can bind by {', '.join(map(str, candidates))}; {_CHOOSE} (atoms count from 0 in "
-            "the order of the SMILES)"
-        )
-    free = [str(one) for one in found if one not in candidates]
-    if free:
-        reasons.append(f"the charged group binds; left free: {', '.join(free)}")
-    return tuple(candidates)
+def _anchor(found: Found, place: Sequence[int]) -> Anchor:
+    """Return the anchor of *found*, with the numbers that its atoms have in the geometries."""
+    group = found.group
+    return Anchor(
+        name=group.name,
+        atoms=tuple(sorted(place[i] for i in found.atoms)),
+        smarts=group.smarts,
+        takes=group.takes,
+    )

@@ -142,7 +142,8 @@ class Ligand:
     cbc_class
         Covalent bond classification: "L" (donates two electrons), "X" (one) or "Z" (none).
     anchors
-        The chosen binding groups: one, or two for a zwitterion that takes an anion and a cation site.
+        The chosen binding groups: one; two for a zwitterion that takes an anion and a cation site, the
+        anion first; several of one kind for a ligand that takes as many sites of that kind.
     binds
         Which site the ligand takes.
     conformers
@@ -154,6 +155,11 @@ class Ligand:
         Desorbed forms by name, as SMILES: "acid", "amine", "salt", "neutral", ...
     reasons
         Why this class, charge and anchor were chosen.
+    others
+        Groups that could bind as well and were left free, the best first.
+    ions
+        The ions of a salt, cations first, each placed for itself in this proportion; empty for one
+        molecule.
     """
 
     name: str
@@ -168,6 +174,13 @@ class Ligand:
     source: Source
     family: str = ""
     reasons: tuple[str, ...] = ()
+    others: tuple[Anchor, ...] = ()
+    ions: tuple[Ligand, ...] = ()
+
+    @property
+    def denticity(self) -> int:
+        """Number of atoms that can bind."""
+        return sum(anchor.denticity for anchor in self.anchors)
 
     @property
     def atoms(self) -> Atoms:
