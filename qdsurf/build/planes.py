@@ -75,11 +75,21 @@ class Stack:
     units
         Repeat units of the facet as named in one repeat of the stack (2 for the pseudo-cubic
         (001) of a perovskite whose cell is doubled along the tilt axis, else 1).
+    miller
+        Miller indices in the conventional cell of the crystal; differ from those asked for where
+        facets are named in pseudo-cubic axes.
+    turn
+        (3, 3) rotation: rows are the axes of the stack in those of the crystal.
+    scale
+        Factor on the lengths of the crystal.
     """
 
     cell: Vectors
     planes: tuple[Plane, ...]
     units: int
+    miller: tuple[int, int, int]
+    turn: Vectors
+    scale: float
 
     def plane(self, number: int) -> Plane:
         """Return plane *number* of the endless stack; numbers may be negative."""
@@ -128,12 +138,15 @@ def ions_of(atoms: Atoms) -> list[Ion]:
     from ase.geometry import find_mic
 
     elements, species = atoms.get_chemical_symbols(), atoms.arrays["species"].tolist()
+    positions, point = atoms.positions.copy(), np.zeros((1, 3))
     ions = []
     for members in members_of(atoms).values():
-        first = atoms.positions[members[0]]
-        away = atoms.positions[members] - first
-        if len(members) > 1:
-            away, _ = find_mic(away, atoms.cell, atoms.pbc)
+        if len(members) == 1:
+            index = members[0]
+            ions.append(Ion(species[index], (elements[index],), point, positions[index]))
+            continue
+        first = positions[members[0]]
+        away, _ = find_mic(positions[members] - first, atoms.cell, atoms.pbc)
         centre = first + away.mean(axis=0)
         symbols = tuple(elements[i] for i in members)
         ions.append(Ion(species[members[0]], symbols, first + away - centre, centre))
@@ -209,8 +222,7 @@ def stack(crystal: Crystal, hkl: tuple[int, int, int], *, scale: float = 1.0) ->
     cell = crystal.atoms.cell.array * scale
     primitive = _primitive(crystal.atoms)
     asked = _true_miller(crystal, hkl)
-    miller = np.round(primitive @ asked * 24).astype(int)
-    miller //= gcd(*miller.tolist())
+    miller = _reduced(primitive @ asked)
     lattice = primitive @ cell
     rows = _oriented(lattice, miller) @ lattice
     normal = np.cross(rows[0], rows[1])
@@ -224,24 +236,34 @@ def stack(crystal: Crystal, hkl: tuple[int, int, int], *, scale: float = 1.0) ->
         units = max(1, round(oriented[2, 2] / spacing))
     inside = _inside(crystal.atoms, scale, turn, oriented)
     planes = _planes(inside, oriented)
-    return Stack(oriented, planes, units if len(planes) % units == 0 else 1)
+    h, k, l = _reduced(asked).tolist()  # noqa: E741 the field's own letters
+    return Stack(
+        oriented, planes, units if len(planes) % units == 0 else 1, miller=(h, k, l), turn=turn, scale=scale
+    )
+
+
+def _reduced(indices: Vectors) -> NDArray[np.int_]:
+    """Return the smallest integers in the ratio of *indices*."""
+    whole = np.round(indices * 24).astype(int)
+    return whole // gcd(*whole.tolist())
 
 
 def _inside(atoms: Atoms, scale: float, turn: Vectors, oriented: Vectors) -> list[Ion]:
     """Return one ion per translationally distinct ion, turned, with heights inside one repeat."""
-    kept: list[tuple[Ion, Vectors]] = []
-    for ion in ions_of(atoms):
-        fractional = (turn @ (ion.centre * scale)) @ np.linalg.inv(oriented)
-        fractional = (fractional + 1e-6) % 1.0 - 1e-6
-        same = (
-            np.abs(fractional - other - np.round(fractional - other)).max() < 1e-3
-            for seen, other in kept
-            if seen.species == ion.species
-        )
-        if not any(same):
-            turned = Ion(ion.species, ion.symbols, ion.shape @ turn.T, fractional @ oriented)
-            kept.append((turned, fractional))
-    return [ion for ion, _ in kept]
+    from scipy.spatial import KDTree
+
+    ions = ions_of(atoms)
+    centres = np.array([ion.centre for ion in ions]) * scale
+    fractional = centres @ turn.T @ np.linalg.inv(oriented)
+    fractional = (fractional + 1e-6) % 1.0 - 1e-6
+    kept = np.ones(len(ions), dtype=bool)
+    for i, j in sorted(KDTree(fractional % 1.0 % 1.0, boxsize=1.0).query_pairs(1e-3)):
+        if kept[i] and ions[i].species == ions[j].species:
+            kept[j] = False
+    places = fractional @ oriented
+    return [
+        Ion(ions[n].species, ions[n].symbols, ions[n].shape @ turn.T, places[n]) for n in np.flatnonzero(kept)
+    ]
 
 
 def _planes(ions: list[Ion], oriented: Vectors) -> tuple[Plane, ...]:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
-from qdsurf.build.assemble import assemble, count_species, formal_dipole, leave_out, set_roles
-from qdsurf.build.bonds import bulk_bonds
-from qdsurf.build.planes import Plane, Stack, parse_hkl, stack
+import numpy as np
+from numpy.typing import NDArray
+
+from qdsurf.build.assemble import set_roles
+from qdsurf.build.bonds import bulk_bonds, with_cap
+from qdsurf.build.compensation import Compensation, Rule, read_rule
+from qdsurf.build.cuts import POLAR, Cut, find_cuts, listed, matching
+from qdsurf.build.faces import Flip
+from qdsurf.build.layout import Layout, assemble, lay_out
+from qdsurf.build.planes import Stack, parse_hkl, stack
+from qdsurf.build.repeats import supercell
 from qdsurf.build.sites import find_sites
 from qdsurf.errors import AskError, ChargeError
 from qdsurf.model.nouns import Crystal, Surface
 
-# Largest formal dipole along the normal, in e Å per surface cell, of a slab that counts as non-polar.
-POLAR = 0.05
-# Heights and gaps that agree to this many Å are the same.
-_SAME = 0.05
+if TYPE_CHECKING:
+    from ase import Atoms
+
+Repeat = tuple[int, int] | Sequence[Sequence[int]]
 
 
 def cut_slab(
@@ -25,11 +34,13 @@ def cut_slab(
     *,
     layers: int,
     termination: str | None = None,
-    repeat: tuple[int, int] = (1, 1),
+    repeat: Repeat = (1, 1),
     vacuum: float = 15.0,
     symmetric: bool = True,
     charge: int = 0,
     compensate: str | None = None,
+    fixed: int | Literal["inner"] | None = None,
+    max_dipole: float = POLAR,
     lattice_constant: float | None = None,
 ) -> Surface:
     """Return a slab of *crystal* with the facet *hkl* on both sides.
@@ -40,7 +51,8 @@ def cut_slab(
         Crystal with formal charges, as from ``load_crystal``; not changed.
     hkl
         Miller indices, (0, 0, 1) or "001", without a common divisor. For crystals with pseudo-cubic
-        axes (tilted perovskites) they are pseudo-cubic; four-index hexagonal ones are accepted.
+        axes (tilted perovskites) they are pseudo-cubic, and the true ones are in
+        ``recipe["result"]["miller"]``; four-index hexagonal ones are accepted.
     layers
         Repeat units of the bulk along the normal. A symmetric slab whose facet needs it has one more
         plane to close it: CsPbBr3 (001) with the termination CsBr and ``layers=3`` is Cs4Pb3Br10
@@ -49,17 +61,27 @@ def cut_slab(
         Formula of the outermost planes, elements in any order; None takes the first neutral one.
         ``terminations`` lists them.
     repeat
-        Surface cells along the two in-plane vectors.
+        Surface cells along the two in-plane vectors, or a 2 x 2 matrix of integers whose rows are the
+        new vectors, [[1, 1], [1, -1]]. Rows are exchanged where the cell would become left-handed.
     vacuum
         Total empty height in Å between the slab and its image above; the cell is as high as
         the slab (between the outermost nuclei) and the vacuum together.
     symmetric
-        Whether both faces are equal. When false the slab has whole repeat units only.
+        Whether both faces are equal: an operation of the crystal exchanges them, and
+        ``recipe["result"]["faces"]`` names it. When false the slab has whole repeat units only.
     charge
         Net charge the slab is meant to have, in elementary charges; another one is refused.
     compensate
-        None, or "vacancies": leave out ions of the outermost planes, evenly on both faces, until the
-        slab has the charge asked for (polar facets).
+        How a charged or polar slab is made neutral and free of a dipole; does nothing where nothing
+        needs it. "half": leave out half of the ions of the outermost planes. "vacancies": leave out as many
+        ions of the outermost planes as carry the excess, those of low charge first. "cap:Cl" (any
+        monovalent ion; "cap" takes the crystal's own): put ions where the crystal would go on.
+        The ions lie far from each other, and those of one face are the images of those of the other.
+    fixed
+        Number of innermost atomic planes, or "inner" for those with fully coordinated ions only:
+        marked in the array ``fixed`` and held by an ASE constraint.
+    max_dipole
+        Largest formal dipole along the normal that is accepted, in e Å per surface cell.
     lattice_constant
         Length in Å that the cell vector a shall have; the crystal is scaled isotropically
         (a method's own lattice constant). Molecular cations keep their size.
@@ -71,54 +93,64 @@ def cut_slab(
     ChargeError
         The slab has another charge than asked for, or a formal dipole; gives the number.
 
+    Notes
+    -----
+    Formal charges sit at the ions and at the centres of molecules; the dipoles of molecules are no
+    formal charge, and their orientations need not be related by the operation that exchanges the
+    faces (``recipe["result"]["molecules"]`` says so). Polar faces: P. W. Tasker, J. Phys. C 1979, 12,
+    4977, doi:10.1088/0022-3719/12/22/036.
+
     Examples
     --------
     >>> from qdsurf.crystals import load_crystal
     >>> slab = cut_slab(load_crystal("CsPbBr3-cubic"), "001", layers=3, termination="CsBr")
     >>> slab.name, slab.charge, slab.atoms.get_chemical_formula()
     ('CsPbBr3-cubic(001)-CsBr', 0, 'Br10Cs4Pb3')
+    >>> lead_rich = cut_slab(load_crystal("PbS"), "111", layers=2, termination="Pb", compensate="cap:Cl")
+    >>> lead_rich.atoms.get_chemical_formula(), lead_rich.recipe["result"]["faces"]
+    ('Cl2Pb3S2', 'inversion')
     """
     facet = parse_hkl(hkl)
-    _check(layers, repeat, vacuum, lattice_constant, compensate)
+    _check(layers, vacuum, lattice_constant, max_dipole)
+    matrix = supercell(repeat)
+    rule = read_rule(compensate, crystal)
     scale = 1.0 if lattice_constant is None else lattice_constant / float(crystal.atoms.cell.lengths()[0])
     planes = stack(crystal, facet, scale=scale)
-    cuts = _cuts(crystal, planes, layers, symmetric)
-    chosen = _choose(crystal, facet, planes, cuts, termination, charge, compensate)
-    formula = chosen[-1].formula
-    name = f"{crystal.name}({''.join(map(str, facet))})-{formula}"
-    atoms = assemble(chosen, planes, repeat, vacuum)
-    if compensate is not None:
-        leave_out(atoms, crystal, charge, name)
-    net = sum(crystal.charges[s] * n for s, n in count_species(atoms).items())
-    if net != charge:
-        raise ChargeError(_charged(name, net, charge, "in this cell"))
-    dipole = formal_dipole(atoms, crystal)
-    if abs(dipole) > POLAR:
-        raise ChargeError(
-            f"{name}: polar; the formal charges have a dipole of {dipole:+.2f} e Å per cell along the "
-            f"normal. It needs compensation: take another facet or termination, or equal faces "
-            f"(symmetric=True) with compensate='vacancies'"
-        )
-    atoms.info["bulk_bonds"] = bulk_bonds(crystal.atoms, crystal.charges, scale=scale)
-    set_roles(atoms, crystal.charges)
+    name = f"{crystal.name}({''.join(map(str, facet))})"
+    work = _Work(name, crystal, planes, matrix, rule, charge, symmetric, max_dipole)
+    made = work.first(
+        matching(name, crystal, planes, find_cuts(crystal, planes, layers, symmetric), termination)
+    )
+    atoms = assemble(made.layout, vacuum)
+    bonds = bulk_bonds(crystal.atoms, crystal.charges, scale=scale)
+    if made.rule is not None and made.rule.cap:
+        alike = [s for s, q in crystal.charges.items() if q * made.rule.charge > 0]
+        bonds = with_cap(bonds, made.rule.cap, alike)
+    atoms.info["bulk_bonds"] = bonds
+    set_roles(atoms, made.charges)
+    if fixed is not None:
+        _fix(atoms, fixed, made.name)
     recipe: dict[str, Any] = {
         "verb": "cut_slab",
         "crystal": crystal.name,
         "hkl": facet,
         "layers": layers,
-        "termination": formula,
-        "repeat": tuple(repeat),
+        "termination": made.cut.formula,
+        "repeat": tuple(repeat) if np.ndim(repeat) == 1 else matrix.tolist(),
         "vacuum": vacuum,
         "symmetric": symmetric,
         "charge": charge,
-        "compensate": compensate,
+        "compensate": None if rule is None else str(rule),
+        "fixed": fixed,
+        "max_dipole": max_dipole,
         "lattice_constant": lattice_constant,
+        "result": made.result(),
     }
     return Surface(
-        name=name,
+        name=made.name,
         atoms=atoms,
-        charges=dict(crystal.charges),
-        sites=find_sites(atoms, crystal.charges, facet=facet),
+        charges=made.charges,
+        sites=find_sites(atoms, made.charges, facet=facet),
         recipe=recipe,
         target_charge=charge,
     )
@@ -139,119 +171,158 @@ def terminations(crystal: Crystal, hkl: tuple[int, int, int] | str) -> list[str]
     ['CsBr', 'PbBr2']
     """
     planes = stack(crystal, parse_hkl(hkl))
-    cuts = _cuts(crystal, planes, 2, True)
-    return list(dict.fromkeys([*(c[-1].formula for c in cuts), *sorted(p.formula for p in planes.planes)]))
+    return listed(planes, find_cuts(crystal, planes, 2, True))
 
 
-def _check(
-    layers: int,
-    repeat: tuple[int, int],
-    vacuum: float,
-    lattice_constant: float | None,
-    compensate: str | None,
-) -> None:
+def _check(layers: int, vacuum: float, lattice_constant: float | None, max_dipole: float) -> None:
     """Refuse arguments that make no sense."""
-    if layers < 1:
+    if isinstance(layers, bool) or layers != int(layers) or layers < 1:
         raise AskError(f"a slab has one layer or more; got layers={layers}")
-    if len(repeat) != 2 or min(repeat) < 1:
-        raise AskError(f"repeat is two positive integers; got {repeat}")
-    if not vacuum >= 0:
+    if not 0 <= vacuum < np.inf:
         raise AskError(f"vacuum is a height of 0 Å or more; got {vacuum}")
-    if lattice_constant is not None and not lattice_constant > 0:
+    if lattice_constant is not None and not 0 < lattice_constant < np.inf:
         raise AskError(f"lattice_constant is a positive length in Å; got {lattice_constant}")
-    if compensate not in (None, "vacancies"):
-        raise AskError(f"compensate is None or 'vacancies'; got {compensate!r}")
+    if not max_dipole >= 0:
+        raise AskError(f"max_dipole is 0 e Å per surface cell or more; got {max_dipole}")
 
 
-def _charge(crystal: Crystal, planes: list[Plane]) -> int:
-    """Return the formal charge of *planes* per surface cell."""
-    return sum(crystal.charges[ion.species] for plane in planes for ion in plane.ions)
+@dataclass(frozen=True)
+class _Made:
+    """The ions of a slab that is neutral as asked, and how it came about."""
+
+    name: str
+    crystal: Crystal
+    planes: Stack
+    repeat: NDArray[np.int_]
+    cut: Cut
+    rule: Rule | None
+    layout: Layout
+    flip: Flip | None
+    dipole: float
+
+    @property
+    def charges(self) -> dict[str, int]:
+        """Formal charge by species, that of a cap among them."""
+        cap = {} if self.rule is None or not self.rule.cap else {self.rule.cap: self.rule.charge}
+        return {**self.crystal.charges, **cap}
+
+    def result(self) -> dict[str, Any]:
+        """Return what the recipe led to."""
+        found: dict[str, Any] = {
+            "miller": self.planes.miller,
+            "faces": "not related by symmetry" if self.flip is None else self.flip.name,
+            "planes": len(np.unique(self.layout.layer)),
+            "dipole": round(self.dipole, 4) + 0.0,
+        }
+        if self.flip is not None and self.cut.mixed:
+            found["mixed"] = "the operation relates the sites; ions of one charge are mixed on them"
+        if self.flip is not None and not self.flip.molecules:
+            molecules = sorted({i.species for i in self.layout.kinds if len(i.symbols) > 1})
+            found["molecules"] = f"orientations of {', '.join(molecules)} are not related, only their centres"
+        if self.rule is not None:
+            before = Counter(lay_out(self.cut.planes, self.planes, self.repeat).species().tolist())
+            after = Counter(self.layout.species().tolist())
+            found["removed"], found["added"] = dict(before - after), dict(after - before)
+        return found
 
 
-def _moment(crystal: Crystal, planes: list[Plane]) -> float:
-    """Return the formal dipole of *planes* in e Å per surface cell, about their middle height."""
-    middle = (planes[0].bottom + planes[-1].top) / 2
-    return float(sum(crystal.charges[i.species] * (i.centre[2] - middle) for p in planes for i in p.ions))
+@dataclass(frozen=True)
+class _Work:
+    """The question of one slab, asked of several cuts."""
 
+    name: str
+    crystal: Crystal
+    planes: Stack
+    repeat: NDArray[np.int_]
+    rule: Rule | None
+    charge: int
+    symmetric: bool
+    max_dipole: float
 
-def _cuts(crystal: Crystal, planes: Stack, layers: int, symmetric: bool) -> list[list[Plane]]:
-    """Return the ways to cut a slab, the best first: neutral, non-polar, thin, low charges outside."""
-    count = len(planes.planes)
-    whole = layers * count // planes.units
-    found: list[tuple[tuple[Any, ...], list[Plane]]] = []
-    for start in range(count):
-        for extra in range(count // planes.units if symmetric else 1):
-            cut = [planes.plane(n) for n in range(start, start + whole + extra)]
-            if symmetric and not _mirrored(cut):
-                continue
-            key = (
-                _charge(crystal, cut) != 0,
-                abs(_moment(crystal, cut)) > POLAR,
-                extra,
-                max(abs(crystal.charges[ion.species]) for ion in cut[-1].ions),
-                -round(planes.gap_below(start), 3),
-                start,
-            )
-            found.append((key, cut))
-            break
-    found.sort(key=lambda item: item[0])
-    return [cut for _, cut in found]
+    def first(self, cuts: list[Cut]) -> _Made:
+        """Return the slab of the first of *cuts* that can have the charge asked for without a dipole."""
+        refused: list[ChargeError] = []
+        for cut in cuts:
+            try:
+                return self.made(cut)
+            except ChargeError as error:
+                refused.append(error)
+        raise refused[0]
 
+    def made(self, cut: Cut) -> _Made:
+        """Return the slab of *cut*, compensated where it must be."""
+        cells = round(float(np.linalg.det(self.repeat)))
+        name = f"{self.name}-{cut.formula}"
+        needed = cut.charge * cells != self.charge or abs(cut.dipole) > self.max_dipole
+        rule = self.rule if needed else None
+        if rule is None:
+            layout, flip = lay_out(cut.planes, self.planes, self.repeat), (*cut.flips, None)[0]
+        else:
+            layout, flip = Compensation(
+                name=name,
+                crystal=self.crystal,
+                stack=self.planes,
+                cut=cut,
+                repeat=self.repeat,
+                rule=rule,
+                charge=self.charge,
+                symmetric=self.symmetric,
+                max_dipole=self.max_dipole,
+            ).layout()
+            name = f"{name}-{rule.cap}" if rule.cap else f"{name}-{rule.name}"
+        made = _Made(name, self.crystal, self.planes, self.repeat, cut, rule, layout, flip, 0.0)
+        charges = layout.charges(made.charges)
+        net = int(charges.sum())
+        if net != self.charge:
+            raise ChargeError(self._charged(name, cut, net))
+        middle = (float(layout.height.min()) + float(layout.height.max())) / 2
+        dipole = float(charges @ (layout.height - middle)) / cells
+        if abs(dipole) > self.max_dipole:
+            raise ChargeError(self._polar(name, dipole))
+        return _Made(name, self.crystal, self.planes, self.repeat, cut, rule, layout, flip, dipole)
 
-def _mirrored(planes: list[Plane]) -> bool:
-    """Return whether the planes read the same, in formulas and heights, from above and from below."""
-    up = [(ion.species, ion.centre[2] - planes[0].bottom) for p in planes for ion in p.ions]
-    down = [(ion.species, planes[-1].top - ion.centre[2]) for p in planes for ion in p.ions]
-    return all(
-        a[0] == b[0] and abs(a[1] - b[1]) < _SAME
-        for a, b in zip(
-            sorted(up, key=lambda x: (x[0], x[1])), sorted(down, key=lambda x: (x[0], x[1])), strict=True
+    def _charged(self, name: str, cut: Cut, net: int) -> str:
+        """Return the message for a slab of the wrong charge."""
+        return (
+            f"{name}: the formal charges sum to {net:+d} in this cell ({cut.charge:+d} per surface cell "
+            f"before any compensation), asked for {self.charge:+d}; a charged facet needs compensation: "
+            f"another termination, or compensate='half', 'vacancies' or 'cap:Cl' with a repeat that allows it"
         )
-    )
+
+    def _polar(self, name: str, dipole: float) -> str:
+        """Return the message for a polar slab."""
+        return (
+            f"{name}: polar; the formal charges have a dipole of {dipole:+.2f} e Å per surface cell along "
+            f"the normal. It needs compensation: take another facet or termination, equal faces "
+            f"(symmetric=True), compensate='vacancies', or accept it (max_dipole={abs(dipole):.2f})"
+        )
 
 
-def _parsed(formula: str) -> Counter[str]:
-    """Return the composition that a formula states, whatever the order of the elements."""
-    counts: Counter[str] = Counter()
-    for name, number in re.findall(r"(MA|FA|[A-Z][a-z]?)(\d*)", formula):
-        counts[name] += int(number or 1)
-    return counts
+def _fix(atoms: Atoms, fixed: int | str, name: str) -> None:
+    """Write the array ``fixed`` for the innermost planes, and hold them."""
+    from ase.constraints import FixAtoms
 
-
-def _choose(
-    crystal: Crystal,
-    facet: tuple[int, int, int],
-    planes: Stack,
-    cuts: list[list[Plane]],
-    termination: str | None,
-    charge: int,
-    compensate: str | None,
-) -> list[Plane]:
-    """Return the cut with the termination asked for."""
-    name = f"{crystal.name}({''.join(map(str, facet))})"
-    listed = list(dict.fromkeys([*(c[-1].formula for c in cuts), *(p.formula for p in planes.planes)]))
-    fits = [c for c in cuts if termination is None or _parsed(c[-1].formula) == _parsed(termination)]
-    if termination is not None and all(_parsed(f) != _parsed(termination) for f in listed):
-        raise AskError(f"{name} has no termination {termination!r}; it has {', '.join(listed)}")
-    if not fits:
-        whole = [planes.plane(n) for n in range(len(planes.planes))]
-        dipole = _moment(crystal, whole)
-        if abs(dipole) > POLAR:
-            raise ChargeError(
-                f"{name}: polar; no slab has two equal faces, and each repeat unit has a formal dipole of "
-                f"{dipole:+.2f} e Å along the normal. It needs compensation by ligands; take another facet"
+    layer = atoms.arrays["layer"]
+    count = int(layer.max()) + 1
+    if fixed == "inner":
+        exposed = set(layer[atoms.arrays["role"] != "core"].tolist())
+        chosen = [n for n in range(count) if n not in exposed]
+        if not chosen:
+            raise AskError(
+                f"{name}: every plane has under-coordinated ions; take more layers to fix inner ones"
             )
-        raise AskError(f"{name} has no slab with two equal faces that ends so; try symmetric=False")
-    best = fits[0]
-    net = _charge(crystal, best)
-    if net != charge and compensate is None and charge == 0:
-        raise ChargeError(_charged(f"{name}-{best[-1].formula}", net, charge, "per surface cell"))
-    return best
-
-
-def _charged(name: str, net: int, charge: int, where: str) -> str:
-    """Return the message for a slab of the wrong charge."""
-    return (
-        f"{name}: the formal charges sum to {net:+d} {where}, asked for {charge:+d}; a charged facet needs "
-        f"compensation: another termination, compensate='vacancies' with a repeat that allows it, or ligands"
-    )
+    else:
+        if isinstance(fixed, bool) or not isinstance(fixed, int) or not 1 <= fixed < count:
+            raise AskError(
+                f"{name} has {count} atomic planes; fixed is 1 to {count - 1} or 'inner'; got {fixed!r}"
+            )
+        if (count - fixed) % 2:
+            near = [n for n in (fixed - 1, fixed + 1) if 1 <= n < count]
+            raise AskError(
+                f"{name}: fixed={fixed} of {count} atomic planes cannot lie in the middle; take "
+                f"{' or '.join(map(str, near)) or 'more layers'}"
+            )
+        chosen = list(range((count - fixed) // 2, (count + fixed) // 2))
+    mask = np.isin(layer, chosen)
+    atoms.set_array("fixed", mask)
+    atoms.set_constraint(FixAtoms(mask=mask))

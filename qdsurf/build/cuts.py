@@ -1,0 +1,165 @@
+"""Which planes of a crystal make a slab with the termination and thickness asked for."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qdsurf.build.faces import Flip, flips, relating
+from qdsurf.build.planes import Plane, Stack
+from qdsurf.errors import AskError, ChargeError
+from qdsurf.model.nouns import Crystal
+
+# Largest formal dipole along the normal, in e Å per surface cell, of a slab that counts as non-polar.
+POLAR = 0.05
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cut:
+    """Planes of a slab, bottom first.
+
+    Attributes
+    ----------
+    planes
+        From the lowest to the highest.
+    below, above
+        The planes that the crystal would have next.
+    flips
+        Operations that exchange the two faces, the preferred first; empty where there is none.
+    mixed
+        Whether the operations hold for the sites only, because ions of one charge are mixed on them.
+    charge
+        Formal charge per surface cell, in elementary charges.
+    dipole
+        Formal dipole along the normal about the middle height, in e Å per surface cell.
+    """
+
+    planes: tuple[Plane, ...]
+    below: Plane
+    above: Plane
+    flips: tuple[Flip, ...]
+    mixed: bool
+    charge: int
+    dipole: float
+
+    @property
+    def formula(self) -> str:
+        """Formula of the topmost plane."""
+        return self.planes[-1].formula
+
+
+def find_cuts(crystal: Crystal, planes: Stack, layers: int, symmetric: bool) -> list[Cut]:
+    """Return the ways to cut a slab, the best first: neutral, non-polar, thin, low charges outside."""
+    found = _cuts(crystal, planes, layers, symmetric, by_charge=False)
+    if symmetric and not found:
+        found = _cuts(crystal, planes, layers, symmetric, by_charge=True)
+    return found
+
+
+def _cuts(crystal: Crystal, planes: Stack, layers: int, symmetric: bool, *, by_charge: bool) -> list[Cut]:
+    """Return the cuts whose faces are related by operations of one kind."""
+    operations = flips(crystal, planes, by_charge=by_charge)
+    count = len(planes.planes)
+    whole = layers * count // planes.units
+    found: list[tuple[tuple[Any, ...], Cut]] = []
+    for start in range(count):
+        for extra in range(count // planes.units if symmetric else 1):
+            chosen = tuple(planes.plane(n) for n in range(start, start + whole + extra))
+            related = relating(operations, planes, chosen[0].bottom, chosen[-1].top)
+            if symmetric and not related:
+                continue
+            cut = Cut(
+                planes=chosen,
+                below=planes.plane(start - 1),
+                above=planes.plane(start + whole + extra),
+                flips=related,
+                mixed=by_charge,
+                charge=sum(crystal.charges[ion.species] for plane in chosen for ion in plane.ions),
+                dipole=_moment(crystal, chosen),
+            )
+            key = (
+                cut.charge != 0,
+                abs(cut.dipole) > POLAR,
+                extra,
+                max(abs(crystal.charges[ion.species]) for ion in chosen[-1].ions),
+                -round(planes.gap_below(start), 3),
+                start,
+            )
+            found.append((key, cut))
+            break
+    found.sort(key=lambda item: item[0])
+    return [cut for _, cut in found]
+
+
+def _moment(crystal: Crystal, planes: Sequence[Plane]) -> float:
+    """Return the formal dipole of *planes* in e Å per surface cell, about their middle height."""
+    middle = (planes[0].bottom + planes[-1].top) / 2
+    return float(sum(crystal.charges[i.species] * (i.centre[2] - middle) for p in planes for i in p.ions))
+
+
+def listed(planes: Stack, cuts: Sequence[Cut]) -> list[str]:
+    """Return the formulas of all planes, those of the best *cuts* first."""
+    return list(dict.fromkeys([*(c.formula for c in cuts), *sorted(p.formula for p in planes.planes)]))
+
+
+def matching(
+    name: str, crystal: Crystal, planes: Stack, cuts: list[Cut], termination: str | None
+) -> list[Cut]:
+    """Return the *cuts* with the termination asked for, the best first.
+
+    Raises
+    ------
+    AskError
+        The facet has no such termination, or none with two equal faces.
+    ChargeError
+        No slab of a polar facet has equal faces; gives the dipole.
+    """
+    fits = cuts
+    if termination is not None:
+        known = listed(planes, cuts)
+        wanted = _parsed(termination)
+        same = [f for f in known if _parsed(f) == wanted]
+        # in an alloy a plane is also found by the formula of the crystal that was mixed
+        same = same or [
+            f for f in known if _by_charge(f, crystal.charges) == _by_charge(termination, crystal.charges)
+        ]
+        if not same:
+            raise AskError(f"{name} has no termination {termination!r}; it has {', '.join(known)}")
+        fits = [c for c in cuts if c.formula in same]
+    if fits:
+        return fits
+    whole = [planes.plane(n) for n in range(len(planes.planes))]
+    dipole = _moment(crystal, whole)
+    if abs(dipole) > POLAR:
+        raise ChargeError(
+            f"{name}: polar; no slab has two equal faces, and each repeat unit has a formal dipole of "
+            f"{dipole:+.2f} e Å along the normal. It needs compensation of two different faces "
+            f"(symmetric=False with compensate='vacancies'); or take another facet"
+        )
+    raise AskError(f"{name} has no slab with two equal faces that ends so; try symmetric=False")
+
+
+def _parsed(formula: str) -> Counter[str]:
+    """Return the composition that a formula states, whatever the order of the elements."""
+    counts: Counter[str] = Counter()
+    for name, number in re.findall(r"(MA|FA|[A-Z][a-z]?)(\d*)", formula):
+        counts[name] += int(number or 1)
+    return counts
+
+
+def _by_charge(formula: str, charges: Mapping[str, int]) -> dict[int, int] | None:
+    """Return how many ions of each charge a formula has, reduced; None where a charge is unknown."""
+    long = {"MA": "methylammonium", "FA": "formamidinium"}
+    counts: Counter[int] = Counter()
+    for name, number in _parsed(formula).items():
+        species = long.get(name, name)
+        if species not in charges:
+            return None
+        counts[charges[species]] += number
+    common = int(np.gcd.reduce(list(counts.values()))) if counts else 1
+    return {charge: n // common for charge, n in counts.items()}

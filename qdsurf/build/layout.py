@@ -1,0 +1,198 @@
+"""The ions of a slab, repeated over a supercell, and the atoms that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qdsurf.build.faces import SAME, Flip
+from qdsurf.build.planes import Ion, Plane, Stack
+from qdsurf.build.repeats import vectors_inside
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Layout:
+    """Ions of a slab, before they become atoms.
+
+    Attributes
+    ----------
+    cell
+        (2, 2) in-plane vectors of the supercell in Å, the rows.
+    surface
+        (2, 2) in-plane vectors of the surface cell in Å, the rows.
+    kinds
+        The different ions; only species, symbols and shape of each are used.
+    kind
+        (n,) which of them each ion is.
+    place
+        (n, 2) in-plane positions in units of the supercell vectors.
+    height
+        (n,) in Å.
+    layer
+        (n,) number of the plane; -1 below the lowest one.
+    """
+
+    cell: NDArray[np.float64]
+    surface: NDArray[np.float64]
+    kinds: tuple[Ion, ...]
+    kind: NDArray[np.int_]
+    place: NDArray[np.float64]
+    height: NDArray[np.float64]
+    layer: NDArray[np.int_]
+
+    def species(self) -> NDArray[np.str_]:
+        """Return the species of each ion, (n,)."""
+        return np.array([ion.species for ion in self.kinds])[self.kind]
+
+    def charges(self, known: Mapping[str, int]) -> NDArray[np.int_]:
+        """Return the formal charge of each ion, (n,)."""
+        return np.array([known[ion.species] for ion in self.kinds])[self.kind]
+
+
+def lay_out(planes: Sequence[Plane], stack: Stack, repeat: NDArray[np.int_], first: int = 0) -> Layout:
+    """Return the ions of *planes* over the supercell *repeat*, plane by plane and cell by cell.
+
+    *repeat* has the supercell vectors as rows, in units of the surface vectors; planes are
+    numbered from *first*.
+    """
+    surface = stack.cell[:2, :2]
+    kinds = [ion for plane in planes for ion in plane.ions]
+    centres = np.array([ion.centre for ion in kinds])
+    level = np.repeat(np.arange(first, first + len(planes)), [len(p.ions) for p in planes])
+    inside = (centres[:, :2] @ np.linalg.inv(surface) + 1e-6) % 1.0 - 1e-6
+    cells = vectors_inside(repeat)
+    # one block for each plane, in it one block for each cell, in it the ions of the plane
+    order = np.concatenate(
+        [np.tile(np.flatnonzero(level == n), len(cells)) for n in range(first, first + len(planes))]
+    )
+    shifts = np.concatenate([np.repeat(cells, len(p.ions), axis=0) for p in planes])
+    place = (inside[order] + shifts) @ np.linalg.inv(repeat)
+    return Layout(
+        cell=repeat @ surface,
+        surface=surface,
+        kinds=tuple(kinds),
+        kind=order,
+        place=(place + 1e-7) % 1.0 - 1e-7,
+        height=centres[order, 2],
+        layer=level[order],
+    )
+
+
+def kept(layout: Layout, keep: NDArray[np.bool_]) -> Layout:
+    """Return *layout* with the ions of the mask *keep* only."""
+    return replace(
+        layout,
+        kind=layout.kind[keep],
+        place=layout.place[keep],
+        height=layout.height[keep],
+        layer=layout.layer[keep],
+    )
+
+
+def replaced(layout: Layout, species: str) -> Layout:
+    """Return *layout* with the element *species* in the place of every ion."""
+    ion = Ion(species, (species,), np.zeros((1, 3)), np.zeros(3))
+    return replace(layout, kinds=(ion,), kind=np.zeros(len(layout.kind), dtype=int))
+
+
+def joined(*layouts: Layout) -> Layout:
+    """Return the ions of several layouts over the same supercell, in order."""
+    starts = np.cumsum([0, *(len(part.kinds) for part in layouts)])
+    return replace(
+        layouts[0],
+        kinds=tuple(ion for part in layouts for ion in part.kinds),
+        kind=np.concatenate([p.kind + n for p, n in zip(layouts, starts[:-1], strict=True)]),
+        place=np.concatenate([part.place for part in layouts]),
+        height=np.concatenate([part.height for part in layouts]),
+        layer=np.concatenate([part.layer for part in layouts]),
+    )
+
+
+def images(
+    layout: Layout,
+    flip: Flip,
+    repeat: NDArray[np.int_],
+    labels: NDArray[np.generic],
+    ions: NDArray[np.int_],
+    among: NDArray[np.int_],
+) -> NDArray[np.int_]:
+    """Return the ions *among* those given that *flip* makes of *ions*; -1 where there is none.
+
+    *labels* (n,) say which ions of the layout are alike.
+    """
+    from scipy.spatial import KDTree
+
+    if not len(ions):
+        return np.zeros(0, dtype=int)
+    inverse = np.linalg.inv(repeat)
+    moved = layout.place[ions] @ repeat @ flip.matrix.T @ inverse + flip.shift @ inverse
+    width = float(np.sqrt(abs(np.linalg.det(layout.cell))))
+    # places in units of the supercell vectors repeat; heights, in the same units of length, do not
+    points = np.column_stack([layout.place % 1.0 % 1.0, layout.height / width])[among]
+    sought = np.column_stack([moved % 1.0 % 1.0, (flip.height - layout.height[ions]) / width])
+    near = KDTree(points, boxsize=[1.0, 1.0, 0.0]).query_ball_point(sought, 3 * SAME / width)
+    found = np.full(len(ions), -1)
+    for n, (ion, candidates) in enumerate(zip(ions, near, strict=True)):
+        fits = [among[c] for c in candidates if labels[among[c]] == labels[ion]]
+        found[n] = fits[0] if fits else -1
+    return found
+
+
+def spread(layout: Layout, here: NDArray[np.int_], counts: Mapping[str, int]) -> NDArray[np.int_]:
+    """Return *counts* ions of each species out of *here*, those of one species far from each other."""
+    species = layout.species()
+    chosen: list[int] = []
+    for name, number in counts.items():
+        pool = here[species[here] == name]
+        nearest = np.full(len(pool), np.inf)
+        for _ in range(number):
+            # rounded, so that equal distances stay equal and the first ion wins
+            best = int(np.argmax(np.round(nearest, 4)))
+            chosen.append(int(pool[best]))
+            away = layout.place[pool] - layout.place[pool[best]]
+            away = (away - np.round(away)) @ layout.cell
+            nearest = np.minimum(nearest, np.linalg.norm(away, axis=1))
+            nearest[best] = -1.0
+    return np.array(chosen, dtype=int)
+
+
+def assemble(layout: Layout, vacuum: float) -> Atoms:
+    """Return the atoms of *layout*, centred in the height, the first in-plane vector along x."""
+    from ase import Atoms as AtomsClass
+
+    sizes = np.array([len(ion.symbols) for ion in layout.kinds])
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    owner = np.repeat(np.arange(len(layout.kind)), sizes[layout.kind])
+    within = np.arange(len(owner)) - np.repeat(
+        np.cumsum(sizes[layout.kind]) - sizes[layout.kind], sizes[layout.kind]
+    )
+    row = starts[layout.kind[owner]] + within
+    shapes = np.concatenate([ion.shape for ion in layout.kinds])[row]
+    symbols = np.array([s for ion in layout.kinds for s in ion.symbols])[row]
+    centres = np.column_stack([layout.place @ layout.cell, layout.height])
+    positions = centres[owner] + shapes
+    bottom, top = float(positions[:, 2].min()), float(positions[:, 2].max())
+    # A cell of no height is not a cell: one plane without vacuum gets 1 Å.
+    height = max(top - bottom + vacuum, 1.0)
+    positions[:, 2] += (height - top - bottom) / 2
+    cell = np.zeros((3, 3))
+    cell[:2, :2], cell[2, 2] = layout.cell, height
+    if abs(cell[0, 1]) > 1e-9:
+        along = cell[0, :2] / np.linalg.norm(cell[0, :2])
+        turn = np.array([[along[0], -along[1]], [along[1], along[0]]])
+        positions[:, :2], cell[:2, :2] = positions[:, :2] @ turn, cell[:2, :2] @ turn
+        cell[0, 1] = 0.0
+    atoms = AtomsClass(symbols.tolist(), positions, cell=cell, pbc=(True, True, False))
+    atoms.set_array("fragment", owner)
+    atoms.set_array("species", layout.species()[owner].astype("U32"))
+    atoms.set_array("role", np.full(len(atoms), "core", dtype="U8"))
+    atoms.set_array("anchor", np.zeros(len(atoms), dtype=bool))
+    atoms.set_array("layer", (layout.layer - layout.layer.min())[owner])
+    return atoms
