@@ -15,6 +15,7 @@ copying, slicing and writing to extended XYZ:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -283,6 +284,19 @@ class Surface:
         """Net formal charge from the ledger, in elementary charges."""
         return self.ledger.charge
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether *other* is the same surface: positions within 1e-6 Å, all else exactly."""
+        if not isinstance(other, Surface):
+            return NotImplemented
+        return _plain_surface(self) == _plain_surface(other) and bool(
+            np.allclose(self.atoms.positions, other.atoms.positions, rtol=0, atol=1e-6)
+            and np.allclose(self.atoms.cell.array, other.atoms.cell.array, rtol=0, atol=1e-6)
+        )
+
+    def __hash__(self) -> int:
+        """Return a hash that equal surfaces share."""
+        return hash((self.name, len(self.atoms)))
+
     def contacts(self) -> Contact | None:
         """Return the worst contact between different molecules, or a molecule and the core.
 
@@ -395,3 +409,26 @@ class Energy:
 def fragment_species(atoms: Atoms) -> dict[int, str]:
     """Return the species of each fragment of *atoms*, by fragment number."""
     return dict(zip(atoms.arrays["fragment"].tolist(), atoms.arrays["species"].tolist(), strict=True))
+
+
+def _plain_surface(surface: Surface) -> tuple[Any, ...]:
+    """Return what two equal surfaces have in common exactly."""
+    arrays = surface.atoms.arrays
+    sites = [
+        (s.kind, s.species, s.facet, s.location, s.layer, s.coordination, s.atoms, s.neighbours)
+        for s in surface.sites
+    ]
+    places = [(s.position.tolist(), s.normal.tolist()) for s in surface.sites]
+    return (
+        surface.name,
+        surface.target_charge,
+        surface.electrons,
+        sorted(surface.charges.items()),
+        [(i, j, float(o)) for i, j, o in surface.bonds],
+        json.dumps(dict(surface.recipe), default=str, sort_keys=True),
+        surface.atoms.pbc.tolist(),
+        arrays["numbers"].tolist(),
+        *(arrays[name].tolist() for name in ("fragment", "species", "role", "anchor", "layer")),
+        sites,
+        places,
+    )
