@@ -74,6 +74,7 @@ def test_a_wheel_carries_the_shelves(tmp_path: Path) -> None:
     code = (
         "import sys, qdsurf as qs; from pathlib import Path;"
         "assert Path(qs.__file__).is_relative_to(sys.argv[1]);"
+        "assert qs.tolerance('MAPbI3')[0].radii_set == 'shannon + kieslich';"
         "slab = qs.cut_slab(qs.load_crystal('CsPbBr3-cubic'), (0, 0, 1), layers=1, termination='CsBr');"
         "print(slab.charge, len(qs.list_shelf('ligands')), len(qs.list_shelf('calculators')))"
     )

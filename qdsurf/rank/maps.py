@@ -172,7 +172,8 @@ def _draw_limits(
             x, y, np.ma.masked_invalid(grid), levels=crossed, colors="white" if line == 0 else "red",
             linestyles="solid" if line == 0 else "dashed", linewidths=1.6,
         )  # fmt: skip
-        axis.clabel(lines, fmt="%g", fontsize=8)
+        if line == 0:
+            axis.clabel(lines, fmt="%g", fontsize=8)
 
 
 def _gridded(space: CompositionSpace, names: Sequence[str], here: Any, values: Any) -> tuple[Any, Any, Any]:
