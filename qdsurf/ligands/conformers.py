@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
+from qdsurf.errors import AskError
 from qdsurf.ligands.geometry import Positions, embed, relax, simple_geometry
 from qdsurf.ligands.straight import straighten
 
 if TYPE_CHECKING:
     from ase import Atoms
     from rdkit.Chem import Mol
+
+    from qdsurf.model.nouns import Ligand
 
 # Heavy-atom root mean square distance in Å below which two conformers count as the same one.
 _SAME = 0.4
@@ -86,6 +89,13 @@ class Conformers(Sequence["Atoms"]):
         """Return the number of geometries; rigid molecules have fewer than asked for."""
         return 1 if self._count == 1 else len(self._all())
 
+    def molecule(self) -> Mol:
+        """Return the molecule with its hydrogen atoms and charges, in the atom order of the geometries."""
+        from rdkit import Chem
+
+        full = _full(self._smiles, self._written)
+        return Chem.RenumberAtoms(full, np.argsort(self._order).tolist()) if self._order else full
+
     def _recipe(self) -> tuple[str, tuple[int, ...], tuple[int, ...], int]:
         return self._smiles, self._written, self._anchor, self._seed
 
@@ -111,6 +121,25 @@ class Conformers(Sequence["Atoms"]):
                 numbers, positions = numbers[back], positions[back]
             self._made[index] = Atoms(numbers=numbers, positions=positions)
         return self._made[index]
+
+
+def ligand_mol(ligand: Ligand) -> Mol:
+    """Return the RDKit molecule of *ligand*, hydrogens included, in the order of its atoms.
+
+    Raises
+    ------
+    AskError
+        A salt, which is several molecules, or a ligand that was not made by this room.
+
+    Examples
+    --------
+    >>> from qdsurf.ligands import load_ligand
+    >>> ligand_mol(load_ligand("acetate")).GetNumAtoms()
+    7
+    """
+    if not isinstance(ligand.conformers, Conformers):
+        raise AskError(f"{ligand.name} is a salt or has no molecular graph; ask for each of its ions")
+    return ligand.conformers.molecule()
 
 
 @lru_cache(maxsize=4096)
