@@ -112,7 +112,7 @@ def validate(
     """
     from qdsurf.validation import validate as check
 
-    found = check(file, charges={e: int(number(q)) for e, q in map(pair, charge or [])})
+    found = check(file, charges={e: number(q) for e, q in map(pair, charge or [])})
     errors, warnings = (sum(f.level == level for f in found) for level in ("error", "warning"))
     if json:
         as_json({"file": str(file), "errors": errors, "warnings": warnings, "findings": found})

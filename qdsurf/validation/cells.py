@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 ENOUGH_VACUUM, LEAST_VACUUM = 10.0, 6.0
 # Å: an empty layer wider than this does not occur between the layers of a crystal (PbI2 has 3.5).
 WIDE_GAP = 4.5
+# Å: a narrower one is no gap; and how deep the outermost atoms of a layer lie.
+LEAST_GAP, OUTERMOST = 2.5, 0.5
 SHARPEST_ANGLE = 30.0
 SMALLEST_VOLUME = 1e-3
 
@@ -111,39 +113,44 @@ def _plane_normal(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def check_vacuum(anatomy: Anatomy) -> list[Finding]:
     """Return whether the images of a slab, wire or dot have room between them."""
-    found = []
-    what = ("dot", "wire", "slab", "crystal")[anatomy.dimensions]
+    what = ("finite (a dot or a molecule)", "wire", "slab", "crystal, periodic in three directions")
+    kind = what[anatomy.dimensions]
+    layers = _layers(anatomy)
     gaps = [g for n in free_normals(anatomy) if (g := gap_along(anatomy, n)) is not None]
+    if layers:
+        return layers
     if gaps and min(gaps) < ENOUGH_VACUUM:
-        gap = min(gaps)
-        level: Level = "error" if gap < LEAST_VACUUM else "warning"
+        level: Level = "error" if min(gaps) < LEAST_VACUUM else "warning"
         text = (
-            f"only {gap:.1f} Å between the {what} and its periodic image; enlarge the cell by "
-            f"{np.ceil(15.0 - gap):.0f} Å (at least {ENOUGH_VACUUM:.0f} Å, by rule of thumb, are wanted)"
+            f"{kind}: only {min(gaps):.1f} Å to its periodic image; enlarge the cell by "
+            f"{np.ceil(15.0 - min(gaps)):.0f} Å (by rule of thumb at least {ENOUGH_VACUUM:.0f} Å are wanted)"
         )
-        found.append(Finding(level=level, code="vacuum", message=text))
-    found += _hidden_slab(anatomy)
-    if anatomy.dimensions < 3 and not found:
-        room = f"{min(gaps):.1f} Å to its image" if gaps else "no periodic image beside it"
-        name = what if anatomy.dimensions else "finite (a dot or a molecule)"
-        found.append(Finding(level="note", code="kind", message=f"{name}, {room}"))
-    elif anatomy.dimensions == 3 and not found:
-        found.append(Finding(level="note", code="kind", message="crystal, periodic in three directions"))
-    return found
+        return [Finding(level=level, code="vacuum", message=text)]
+    if anatomy.dimensions < 3:
+        kind += f", {min(gaps):.1f} Å to its image" if gaps else ", no periodic image beside it"
+    return [Finding(level="note", code="kind", message=kind)]
 
 
-def _hidden_slab(anatomy: Anatomy) -> list[Finding]:
-    """Return a finding for layers that only touch: a layered crystal, or a slab with hardly any vacuum."""
+def _layers(anatomy: Anatomy) -> list[Finding]:
+    """Return a finding for layers that no bond joins: a layered crystal, or a slab with hardly any vacuum.
+
+    The layers of a crystal end with anions on both sides; ends with cations, too, are those of a slab.
+    """
     main = int(np.argmax(anatomy.core.sizes))
-    if anatomy.dimensions != 3 or anatomy.core.rank[main] != 2:
+    if not anatomy.atoms.pbc.all() or anatomy.core.rank[main] != 2:
         return []
     loops = anatomy.core.loops[anatomy.core.loop_label == main] @ anatomy.atoms.cell.array
-    gap = gap_along(anatomy, _plane_normal(loops))
-    if gap is None or gap < 2.5:
+    normal = _plane_normal(loops)
+    gap = gap_along(anatomy, normal)
+    if gap is None or not LEAST_GAP < gap < WIDE_GAP:
         return []
-    level: Level = "warning" if anatomy.cation.any() or gap > WIDE_GAP else "note"
+    heights = anatomy.positions @ normal
+    outer = (heights < heights.min() + OUTERMOST) | (heights > heights.max() - OUTERMOST)
+    if anatomy.dimensions == 2 and anatomy.metal[outer].any():
+        return []
+    level: Level = "warning" if anatomy.metal[outer].any() else "note"
     text = (
         f"layers {gap:.1f} Å apart that no bond joins: a layered crystal, or a slab whose vacuum is far too "
         f"thin (then enlarge the cell by {np.ceil(15.0 - gap):.0f} Å)"
     )
-    return [Finding(level=level, code="vacuum", message=text)]
+    return [Finding(level=level, code="layers", message=text)]

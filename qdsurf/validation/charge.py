@@ -39,6 +39,8 @@ class Count:
         Charge by element of the ions.
     unknown
         Elements of ions whose charge is not known.
+    stated
+        Elements whose charge was given rather than taken from the table.
     net
         Sum, in elementary charges.
     """
@@ -46,6 +48,7 @@ class Count:
     atoms: NDArray[np.float64]
     species: Mapping[str, int]
     unknown: tuple[str, ...]
+    stated: frozenset[str]
     net: int
 
 
@@ -68,7 +71,7 @@ def count_charges(
         atoms[anatomy.ion & (anatomy.symbols == element)] = charge
     unknown = tuple(e for e in elements if e not in table)
     total = sum(k.charge * len(k.members) for k in kinds) + atoms[anatomy.ion].sum()
-    return Count(atoms, species, unknown, round(float(total)) - electrons)
+    return Count(atoms, species, unknown, frozenset(known), round(float(total)) - electrons)
 
 
 def _beside_metal(anatomy: Anatomy) -> NDArray[np.bool_]:
@@ -136,7 +139,7 @@ def _other_state(anatomy: Anatomy, count: Count, wanted: int) -> str:
     """
     for element, charge in count.species.items():
         number = int((anatomy.ion & (anatomy.symbols == element)).sum())
-        for other in OTHER_CHARGES.get(element, ()):
+        for other in () if element in count.stated else OTHER_CHARGES.get(element, ()):
             if count.net + number * (other - charge) == wanted and (number >= FEW or anatomy.dimensions == 3):
                 return f"{element}({other:+d})"
     return ""

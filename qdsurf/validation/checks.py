@@ -37,7 +37,7 @@ class _Question:
 
 
 def validate(
-    structure: str | Path | Atoms | Surface, *, charges: Mapping[str, int] | None = None
+    structure: str | Path | Atoms | Surface, *, charges: Mapping[str, float] | None = None
 ) -> tuple[Finding, ...]:
     """Say what is wrong with a structure of any origin: crystal, slab or dot, bare or with ligands.
 
@@ -62,7 +62,7 @@ def validate(
     Raises
     ------
     AskError
-        There is no such file, or ASE cannot read it.
+        There is no such file, ASE cannot read it, or *charges* are not whole numbers by element.
 
     Examples
     --------
@@ -70,10 +70,11 @@ def validate(
     >>> [str(f) for f in validate(bulk("PbS", "rocksalt", a=5.93)) if f.code == "charge"]
     ['note charge: neutral: 1 Pb(+2), 1 S(-2)']
     """
+    given = _given(charges or {})
     question = _question(structure)
     found = check_numbers(question.atoms)
     if not found:
-        found = _checked(question, {**question.charges, **(charges or {})})
+        found = _checked(question, {**question.charges, **given})
     return tuple(sorted(found, key=lambda f: LEVELS.index(f.level)))
 
 
@@ -96,6 +97,20 @@ def _checked(question: _Question, known: Mapping[str, int]) -> list[Finding]:
     found += check_vacuum(anatomy)
     found += check_faces(anatomy, kinds, count)
     return found + check_facets(anatomy)
+
+
+def _given(charges: Mapping[str, float]) -> dict[str, int]:
+    """Return the charges of the caller, refused where they are not whole numbers by element."""
+    from ase.data import atomic_numbers
+
+    for element, charge in charges.items():
+        if element not in atomic_numbers:
+            raise AskError(
+                f"charges={{...}}: {element!r} is no element; molecules are counted from their atoms"
+            )
+        if int(charge) != charge:
+            raise AskError(f"charges={{...}}: the formal charge {charge} of {element} is not a whole number")
+    return {element: int(charge) for element, charge in charges.items()}
 
 
 def _bare(atoms: Atoms) -> Atoms:

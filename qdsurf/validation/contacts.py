@@ -13,8 +13,8 @@ from qdsurf.validation.anatomy import DONORS, SHORTEST_BOND, Anatomy
 from qdsurf.validation.findings import Finding, Level, where
 from qdsurf.validation.graphs import Flags, Floats, Integers
 
-# Two atoms closer than this (Å) are one atom written twice; the shortest bond, H2, has 0.74 Å.
-SAME_PLACE = 0.3
+# Two atoms of one element closer than this (Å) are one atom written twice.
+SAME_PLACE = 0.1
 # Smallest multiples: of contact radii for hydrogen bonds (O-H...O from 1.45 Å, in strong ones), of covalent
 # radii for ions of opposite charge and for cations among themselves. Rules of thumb below all that is
 # found in crystals; a contact under 0.85 of its limit is an error, one above it a warning.
@@ -59,7 +59,9 @@ def _crosses(anatomy: Anatomy, k: int) -> bool:
 
 def check_duplicates(anatomy: Anatomy) -> list[Finding]:
     """Return atoms that are in the place of another one."""
-    same = anatomy.pairs.distance < SAME_PLACE
+    same = (anatomy.pairs.distance < SAME_PLACE) & (
+        anatomy.symbols[anatomy.pairs.i] == anatomy.symbols[anatomy.pairs.j]
+    )
     again = np.unique(anatomy.pairs.j[same])
     if len(again) == 0:
         return []

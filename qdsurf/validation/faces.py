@@ -18,6 +18,9 @@ from qdsurf.validation.molecules import Kind
 
 # Molecules of at most so many heavy atoms and a positive charge can be ions of the lattice (MA+, FA+).
 SMALL_CATION = 3
+# An outermost plane with less than this share of the ions of the next one is adatoms on it; an element
+# with less than this share of the ions of a plane is a guest in it.
+SPARSE, CONSTITUENT = 0.4, 0.2
 # e/Å^2: dipole over volume of the slab. A stack of charged planes has 0.03 (CsPbBr3 (110): 1 e on 49 Å^2,
 # halved) and more whatever its thickness; a ligand on one face of a thick slab has less than 0.003.
 POLAR = 0.01
@@ -36,6 +39,14 @@ class Face:
     counts: Counter[str]
     formula: str
     outside: Counter[str]
+
+    @property
+    def main_elements(self) -> set[str]:
+        """Elements that make up the plane; neither dopants nor molecules in the place of ions."""
+        from ase.data import atomic_numbers
+
+        least = CONSTITUENT * sum(self.counts.values())
+        return {s for s, n in self.counts.items() if n >= least and s in atomic_numbers}
 
 
 def check_faces(anatomy: Anatomy, kinds: list[Kind], count: Count) -> list[Finding]:
@@ -86,6 +97,10 @@ def _faces(anatomy: Anatomy, kinds: list[Kind], heights: NDArray[np.float64]) ->
     order = np.argsort(level, kind="stable")
     cuts = np.flatnonzero(np.diff(level[order]) > PLANE_GAP) + 1
     planes = np.split(order, cuts)
+    while len(planes) > 2 and len(planes[0]) < SPARSE * len(planes[1]):
+        molecules += [(str(name[i]), float(level[i])) for i in planes.pop(0)]
+    while len(planes) > 2 and len(planes[-1]) < SPARSE * len(planes[-2]):
+        molecules += [(str(name[i]), float(level[i])) for i in planes.pop()]
     if len(planes) < 2:
         return None
     middle = (level.min() + level.max()) / 2
@@ -151,7 +166,7 @@ def _terminations(bottom: Face, top: Face) -> list[Finding]:
 
     text = f"outermost planes: {said(bottom)} below, {said(top)} above"
     found = [Finding(level="note", code="termination", message=text)]
-    if set(bottom.counts) != set(top.counts):
+    if bottom.main_elements != top.main_elements:
         text = (
             f"the faces differ: {bottom.formula} below, {top.formula} above. Energies mix both surfaces, and "
             f"the potential differs on the two sides; cut it with equal faces, or add a dipole correction"
