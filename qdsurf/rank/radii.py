@@ -243,8 +243,10 @@ def find_radius(
         )  # fmt: skip
     asked = " + ".join(one.name for one in sets)
     have = sets_with(ion, charge)
-    ask = f"{asked} + {have[0]}" if have else ""
-    cure = f"sets that have it: {', '.join(have)} (ask for {ask!r})" if have else "no set has it"
+    # a set of another scale is named but not recommended: mixed, the factors lose their meaning
+    same = [name for name in have if load_radii(name).scale == sets[0].scale]
+    ask = f" (ask for {f'{asked} + {same[0]}'!r})" if same else ""
+    cure = f"sets that have it: {', '.join(have)}{ask}" if have else "no set has it"
     raise AskError(f"no radius of {ion_name(ion, charge)} in {asked!r}; {cure}")
 
 
