@@ -24,6 +24,9 @@ _HOME = {
     "ligand_from_smiles": "qdsurf.ligands",
     "load_method": "qdsurf.methods",
     "list_shelf": "qdsurf.library",
+    "alloy": "qdsurf.build.mixing",
+    "orient_cations": "qdsurf.build.mixing.cations",
+    "write_crystal": "qdsurf.crystals.files",
     "cut_slab": "qdsurf.build.slabs",
     "carve_dot": "qdsurf.build.dots",
     "summary": "qdsurf.build.summary",
@@ -55,6 +58,8 @@ if TYPE_CHECKING:
     from qdsurf.attachment import attach
     from qdsurf.build.defects import pair_vacancy, remove
     from qdsurf.build.dots import carve_dot
+    from qdsurf.build.mixing import alloy
+    from qdsurf.build.mixing.cations import orient_cations
     from qdsurf.build.slabs import cut_slab, terminations
     from qdsurf.build.substitution import antisites, substitute
     from qdsurf.build.summary import summary
@@ -62,6 +67,7 @@ if TYPE_CHECKING:
     from qdsurf.build.vacancy_groups import vacancy_groups
     from qdsurf.campaign import load_campaign, screen
     from qdsurf.crystals import load_crystal
+    from qdsurf.crystals.files import write_crystal
     from qdsurf.energy.binding import binding_energy
     from qdsurf.errors import AskError, QdsurfError, RunError
     from qdsurf.library import list_shelf
@@ -81,6 +87,7 @@ __all__ = [
     "QdsurfError",
     "RunError",
     "__version__",
+    "alloy",
     "antisites",
     "attach",
     "binding_energy",
@@ -94,6 +101,7 @@ __all__ = [
     "load_crystal",
     "load_ligand",
     "load_method",
+    "orient_cations",
     "pair_vacancy",
     "random_vacancies",
     "rank_ligands",
@@ -109,6 +117,7 @@ __all__ = [
     "vacancies",
     "vacancy_groups",
     "validate",
+    "write_crystal",
     "write_report",
     "write_structure",
 ]

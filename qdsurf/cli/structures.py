@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from qdsurf.cli.app import Json, Output, app, finish, length, miller, number, pair, repeats, sizes
-from qdsurf.cli.show import as_json, say
+from qdsurf.cli.show import as_json, print_table, say
 
 
 @app.command()
@@ -122,3 +122,47 @@ def validate(
         say(f"{file}: {errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}")
     if errors:
         raise typer.Exit(1)
+
+
+@app.command()
+def alloy(
+    structure: Annotated[
+        str, typer.Argument(help="Crystal of the shelf or file, or a slab or dot (.extxyz).")
+    ],
+    mix: Annotated[list[str], typer.Argument(help="Sublattice and fractions, such as A=Cs:0.5,FA:0.5.")],
+    repeat: Annotated[str, typer.Option(help="Cells of a crystal, such as 2x2x2.")] = "1x1x1",
+    arrangement: Annotated[
+        str, typer.Option(help="random, sqs, surface-enriched or surface-depleted.")
+    ] = "random",
+    segregation: Annotated[float, typer.Option(help="Share of the new ions that segregates.")] = 1.0,
+    compensate: Annotated[str | None, typer.Option(help="Such as 'Cs vacancies'.")] = None,
+    charge: Annotated[int | None, typer.Option(help="Net charge that is meant.")] = None,
+    lattice: Annotated[str, typer.Option(help="Cell of a crystal: auto, vegard or keep.")] = "auto",
+    orientation: Annotated[str, typer.Option(help="Of cations: random or 'no net dipole'.")] = "random",
+    seed: Annotated[int, typer.Option(help="Another seed, another arrangement.")] = 0,
+    output: Output = None,
+    json: Json = False,
+) -> None:
+    """Mix ions on the sublattices of a crystal, slab or dot; print what was achieved, with its ledger.
+
+    Example: qdsurf alloy CsPbI3-cubic A=Cs:0.5,FA:0.5 --repeat 2x2x2 -o alloy.cif
+    """
+    from qdsurf.build import mixing
+    from qdsurf.cli import mixtures
+
+    made = mixing.alloy(
+        mixtures.structure(structure),
+        mixtures.mixture(mix),
+        repeat=sizes(repeat, whole=True),
+        seed=seed,
+        arrangement=arrangement,  # type: ignore[arg-type]
+        segregation=segregation,
+        compensate=compensate,
+        charge=charge,
+        lattice=lattice,  # type: ignore[arg-type]
+        orientation=orientation,  # type: ignore[arg-type]
+    )
+    if output is not None:
+        mixtures.write(made, output)
+    facts = mixtures.facts(made, plain=json)
+    as_json(facts) if json else print_table(facts)

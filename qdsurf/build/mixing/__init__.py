@@ -1,0 +1,359 @@
+"""Alloys: other ions on the sublattices of a crystal, of a slab or of a dot, neutral by charge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qdsurf.build.assemble import set_roles
+from qdsurf.build.bonds import centres_of, stored_bonds
+from qdsurf.build.ions import require_bare
+from qdsurf.build.mixing.arrangement import (
+    ARRANGEMENTS,
+    Arrangement,
+    at_random,
+    by_depth,
+    depths,
+    quasirandom,
+    short_range_order,
+)
+from qdsurf.build.mixing.cations import Orientation, axes_in, molecular, net_dipole, repeated, turned
+from qdsurf.build.mixing.compensation import asked_vacancies, vacancies
+from qdsurf.build.mixing.lattice import Lattice, cell_factors
+from qdsurf.build.mixing.rebuilding import bonds_with, rebuilt, sites_after
+from qdsurf.build.mixing.sublattices import Mixture, mixtures
+from qdsurf.build.planes import formula
+from qdsurf.crystals.charges import SHORT_NAMES
+from qdsurf.errors import AskError
+from qdsurf.model.nouns import Crystal, Source, Surface
+
+__all__ = ["alloy"]
+
+Structure = TypeVar("Structure", Crystal, Surface)
+
+
+def alloy(
+    structure: Structure,
+    mix: Mapping[str, Mapping[str, float]],
+    *,
+    repeat: tuple[int, int, int] = (1, 1, 1),
+    seed: int = 0,
+    arrangement: Arrangement = "random",
+    segregation: float = 1.0,
+    compensate: Mapping[str, str] | str | None = None,
+    charge: int | None = None,
+    lattice: Lattice = "auto",
+    orientation: Orientation = "random",
+) -> Structure:
+    """Return *structure* with the ions of one or more sublattices mixed; nothing is relaxed.
+
+    Parameters
+    ----------
+    structure
+        Crystal, or a bare slab or dot; not changed.
+    mix
+        Fractions by sublattice and ion: ``{"A": {"Cs": 0.5, "FA": 0.5}}``. Sublattices are species, or
+        "A", "B" and "X" of perovskites. Ions are "Zn", "FA", or with their charge "Yb2+", "Na+".
+        Fractions sum to one: the ion that stays is named too.
+    repeat
+        Cells along the three cell vectors of a crystal.
+    seed
+        Of all random choices; the same seed gives the same structure.
+    arrangement
+        "random"; "sqs", a special quasirandom structure (crystals only, extra ``sqs``);
+        "surface-enriched" or "surface-depleted" (slabs and dots): the ions that were not there before
+        take the outermost or the innermost sites.
+    segregation
+        Share, 0 to 1, of those ions that does so; the others are spread at random.
+    compensate
+        What balances ions of another charge: "Cs vacancies", "A vacancies", or ``{"vacancy": "Cs",
+        "place": "near"}`` for vacancies next to those ions. None refuses them, unless their charges
+        cancel.
+    charge
+        Net charge asked for, in elementary charges; None keeps that of *structure*.
+    lattice
+        Cell of a crystal: "vegard", "keep", or "auto" for Vegard's law (doi:10.1007/BF01349680) where
+        the end members of the same structure are on the shelf. Slabs and dots keep theirs.
+    orientation
+        Of the molecular cations: "random", or "no net dipole", see ``orient_cations``. In slabs and
+        dots only those put in are turned.
+
+    Returns
+    -------
+    Crystal or Surface
+        ``recipe["result"]`` says what came out: whole counts and fractions by sublattice, whether they
+        are those asked for (else the nearest possible, at least one of each ion), vacancies, the rule
+        for the cell with its end members, Warren-Cowley short-range order of the first shell
+        (doi:10.1103/PhysRev.77.669), and the net dipole of the molecular cations in debye.
+
+    Raises
+    ------
+    AskError
+        Unknown sublattice, fractions or other arguments that make no sense.
+    ChargeError
+        Unknown ion, or a charge that nothing compensates; says what would.
+    MissingExtra
+        "sqs" without sqsgenerator.
+    PlacementError
+        A molecular cation does not fit in any orientation.
+
+    Examples
+    --------
+    >>> from qdsurf.crystals import load_crystal
+    >>> mixed = alloy(load_crystal("CsPbI3-cubic"), {"X": {"Br": 0.25, "I": 0.75}}, repeat=(2, 2, 2))
+    >>> str(mixed.ledger), round(float(mixed.atoms.cell[0, 0]) / 2, 3)
+    ('6 Br(-1), 8 Cs(+1), 18 I(-1), 8 Pb(+2); net charge +0', 6.185)
+    """
+    arguments: dict[str, Any] = {
+        "verb": "alloy",
+        "mix": {name: dict(fractions) for name, fractions in mix.items()},
+        "repeat": tuple(repeat),
+        "seed": seed,
+        "arrangement": arrangement,
+        "segregation": segregation,
+        "compensate": compensate if compensate is None or isinstance(compensate, str) else dict(compensate),
+        "charge": charge,
+        "lattice": lattice,
+        "orientation": orientation,
+    }
+    _check(structure, repeat, arrangement, segregation, lattice, orientation)
+    asked_vacancies(compensate)
+    make = _crystal if isinstance(structure, Crystal) else _surface
+    return make(structure, arguments)  # type: ignore[arg-type, return-value]
+
+
+def _check(
+    structure: Crystal | Surface,
+    repeat: tuple[int, int, int],
+    arrangement: str,
+    segregation: float,
+    lattice: str,
+    orientation: str,
+) -> None:
+    """Refuse arguments that make no sense."""
+    if arrangement not in ARRANGEMENTS:
+        raise AskError(f"arrangement is one of {', '.join(ARRANGEMENTS)}; got {arrangement!r}")
+    if not 0 <= segregation <= 1:
+        raise AskError(f"segregation is a share from 0 to 1; got {segregation}")
+    if orientation not in ("random", "no net dipole"):
+        raise AskError(f"orientation is 'random' or 'no net dipole'; got {orientation!r}")
+    if isinstance(structure, Crystal):
+        if arrangement.startswith("surface"):
+            raise AskError(
+                f"{structure.name} is a crystal and has no surface: cut a slab or carve a dot first, and "
+                f"alloy that with arrangement={arrangement!r}"
+            )
+        return
+    require_bare(structure, "alloy it")
+    if tuple(repeat) != (1, 1, 1):
+        raise AskError("a slab or dot is not repeated; give repeat= where it is cut")
+    if arrangement == "sqs":
+        raise AskError("special quasirandom structures are periodic in three directions: alloy the crystal")
+    if lattice == "vegard":
+        raise AskError("a slab or dot keeps its lattice; alloy the crystal, or cut it with lattice_constant=")
+
+
+def _crystal(crystal: Crystal, arguments: Mapping[str, Any]) -> Crystal:
+    """Return the alloy of a crystal."""
+    atoms = repeated(crystal.atoms, arguments["repeat"])
+    mixed = _Mixed(crystal, atoms, arguments)
+    factors, cell = cell_factors(crystal, mixed.mixtures, arguments["lattice"])
+    _scale(atoms, factors)
+    made, _ = mixed.made(atoms)
+    here = mixed.new_fragments(np.concatenate([m.sites for m in mixed.mixtures]))
+    turning = [f for f in molecular(made) if f in here]
+    if turning:
+        made.positions = turned(made, turning, arguments["orientation"], mixed.rng, crystal.name)
+    present = set(made.arrays["species"].tolist())
+    result = {**mixed.report, "cell": {**cell, "factors": [round(float(f), 9) for f in factors]}}
+    if molecular(made):
+        result["net dipole"] = net_dipole(made)
+    return replace(
+        crystal,
+        name=f"{crystal.name}-{mixed.label}",
+        atoms=made,
+        charges={s: q for s, q in mixed.charges.items() if s in present},
+        source=_source(crystal, formula(mixed.labels.tolist()), cell),
+        temperature=None,
+        pseudocubic=axes_in(crystal, arguments["repeat"]),
+        recipe={**arguments, "crystal": dict(crystal.recipe) or crystal.name, "result": result},
+    )
+
+
+def _surface(surface: Surface, arguments: Mapping[str, Any]) -> Surface:
+    """Return the alloy of a slab or dot."""
+    old = surface.atoms
+    mixed = _Mixed(surface, old, arguments)
+    made, found = mixed.made(old)
+    here = mixed.new_fragments(np.flatnonzero(mixed.labels != mixed.before))
+    turning = [f for f in molecular(made) if f in here]
+    if turning:
+        made.positions = turned(made, turning, arguments["orientation"], mixed.rng, surface.name)
+    made.info = {**old.info, "bulk_bonds": bonds_with(stored_bonds(old), mixed.stands_for)}
+    set_roles(made, mixed.charges)
+    result = dict(mixed.report)
+    if molecular(made):
+        result["net dipole"] = net_dipole(made)
+    species = dict(zip(mixed.fragments, mixed.labels.tolist(), strict=True))
+    return replace(
+        surface,
+        name=f"{surface.name}-{mixed.label}",
+        atoms=made,
+        charges=mixed.charges,
+        sites=sites_after(surface.sites, old.arrays["fragment"], found, species),
+        recipe={**arguments, "from": dict(surface.recipe), "result": result},
+        target_charge=mixed.target,
+        bonds=(),
+    )
+
+
+class _Mixed:
+    """Which ion is where after the mixing.
+
+    Attributes
+    ----------
+    fragments, before, labels
+        Old fragment number, old and new species of every ion.
+    gone
+        Numbers of the ions left out to balance the charge.
+    charges
+        Formal charge by species.
+    target
+        Net charge in elementary charges.
+    report
+        What came out, for the recipe.
+    """
+
+    def __init__(self, structure: Crystal | Surface, atoms: Any, arguments: Mapping[str, Any]) -> None:
+        """Choose the ions of *atoms*, which belong to *structure*."""
+        self.fragments, names, self.points = centres_of(atoms)
+        self.before = np.array(names, dtype="U32")
+        self.rng = np.random.default_rng(arguments["seed"])
+        self.mixtures, self.charges = mixtures(
+            arguments["mix"], self.before, structure.charges, structure.name
+        )
+        kept = structure.target_charge if isinstance(structure, Surface) else structure.ledger.charge
+        self.target = kept if arguments["charge"] is None else int(arguments["charge"])
+        self.labels = self.before.copy()
+        quality: dict[str, float] = {}
+        for mixture in self.mixtures:
+            self.labels[mixture.sites] = self._placed(mixture, atoms, arguments, quality)
+        electrons = structure.electrons if isinstance(structure, Surface) else 0
+        gone = vacancies(
+            arguments["compensate"],
+            self.labels,
+            self.before,
+            self.charges,
+            self.target + electrons,
+            self._from_dopants(atoms, arguments["compensate"]),
+            self.rng,
+            structure.name,
+        )
+        self.gone = set(gone.tolist())
+        self.report = self._reported(atoms, quality)
+
+    def _placed(
+        self, mixture: Mixture, atoms: Any, arguments: Mapping[str, Any], quality: dict[str, float]
+    ) -> NDArray[np.str_]:
+        """Return the species of the sites of *mixture*."""
+        arrangement = arguments["arrangement"]
+        several = sum(n > 0 for n in mixture.counts.values()) > 1
+        if arrangement == "random" or not several:
+            return at_random(mixture, self.rng)
+        points = self.points[mixture.sites]
+        if arrangement == "sqs":
+            seed = int(self.rng.integers(2**31))
+            labels, quality[mixture.name] = quasirandom(mixture, points, atoms.cell.array, seed)
+            return labels
+        first = np.unique(atoms.arrays["fragment"], return_index=True)[1]
+        depth, face = depths(atoms, self.points, np.sort(first))
+        inwards = arrangement == "surface-depleted"
+        here = mixture.sites
+        return by_depth(mixture, depth[here], face[here], arguments["segregation"], inwards, self.rng)
+
+    def _from_dopants(self, atoms: Any, compensate: Any) -> NDArray[np.float64] | None:
+        """Return the distance in Å of every ion to the nearest ion whose charge changed, where asked for."""
+        asked = asked_vacancies(compensate)
+        charge = np.array([self.charges[s] for s in self.labels.tolist()])
+        old = np.array([self.charges[s] for s in self.before.tolist()])
+        dopants = np.flatnonzero(charge != old)
+        if asked is None or asked[1] == "random" or not len(dopants):
+            return None
+        from ase.geometry import get_distances
+
+        distances = get_distances(self.points[dopants], self.points, cell=atoms.cell, pbc=atoms.pbc)[1]
+        return np.asarray(distances.min(axis=0))
+
+    def _reported(self, atoms: Any, quality: Mapping[str, float]) -> dict[str, Any]:
+        """Return what came out."""
+        left = np.array([n not in self.gone for n in range(len(self.labels))])
+        order = {}
+        for mixture in self.mixtures:
+            here = mixture.sites[left[mixture.sites]]
+            order[mixture.name] = dict(
+                short_range_order(self.labels[here], self.points[here], atoms.cell.array, atoms.pbc)
+            )
+        report: dict[str, Any] = {
+            "counts": {m.name: dict(m.counts) for m in self.mixtures},
+            "fractions": {m.name: {s: round(f, 9) for s, f in m.achieved.items()} for m in self.mixtures},
+            "exact": all(m.exact for m in self.mixtures),
+            "short-range order": order,
+        }
+        if quality:
+            report["sqs objective"] = dict(quality)
+        if self.gone:
+            names = [str(self.labels[n]) for n in sorted(self.gone)]
+            report["vacancies"] = {s: names.count(s) for s in dict.fromkeys(names)}
+        return report
+
+    def made(self, atoms: Any) -> tuple[Any, dict[int, tuple[int, ...]]]:
+        """Return *atoms* with the new ions, and the new atom indices by old fragment number."""
+        return rebuilt(atoms, centres_of(atoms)[2], self.labels, self.gone)
+
+    @property
+    def label(self) -> str:
+        """Short name of the mixture, "Cs0.5FA0.5"."""
+        short = {long: name for name, long in SHORT_NAMES.items()}
+        parts = []
+        for m in self.mixtures:
+            parts.append("".join(f"{short.get(s, s)}{f:.3g}" for s, f in m.achieved.items() if f))
+        return "-".join(parts)
+
+    @property
+    def stands_for(self) -> dict[str, str]:
+        """By species that was not there: the one that it replaces."""
+        there = set(self.before.tolist())
+        return {s: m.present[0] for m in self.mixtures for s in m.counts if s not in there}
+
+    def new_fragments(self, ions: NDArray[np.int64]) -> set[int]:
+        """Return the fragment numbers that *ions* have in the result."""
+        left = np.ones(len(self.labels), dtype=bool)
+        left[sorted(self.gone)] = False
+        return set((np.cumsum(left) - 1)[ions[left[ions]]].tolist())
+
+
+def _scale(atoms: Any, factors: NDArray[np.float64]) -> None:
+    """Scale the cell vectors of *atoms* and the centres of its ions; molecules keep their size."""
+    cell = atoms.cell.array * factors[:, None]
+    fragments, _, centres = centres_of(atoms)
+    moved = np.linalg.solve(atoms.cell.array.T, centres.T).T @ cell - centres
+    number = {f: n for n, f in enumerate(fragments)}
+    atoms.positions += moved[[number[f] for f in atoms.arrays["fragment"].tolist()]]
+    atoms.cell[:] = cell
+
+
+def _source(crystal: Crystal, what: str, cell: Mapping[str, Any]) -> Source:
+    """Return where an alloy comes from."""
+    ends = cell.get("end members", [])
+    unverified = crystal.source.status == "unverified" or any(e["status"] == "unverified" for e in ends)
+    return Source(
+        text=f"{what}, alloy built from {crystal.name}",
+        doi=str(cell.get("doi", "")),
+        licence=crystal.source.licence,
+        status="unverified" if unverified else "computed",
+        note=f"Cell: {cell['rule']}. Positions are those of the parent, not relaxed.",
+    )
