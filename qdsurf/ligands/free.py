@@ -10,7 +10,7 @@ import numpy as np
 
 from qdsurf.errors import AskError
 from qdsurf.ligands.geometry import Positions, embed, relax, simple_geometry
-from qdsurf.ligands.groups import pattern
+from qdsurf.ligands.groups import METALS, pattern
 from qdsurf.ligands.smiles import read_smiles
 
 if TYPE_CHECKING:
@@ -142,10 +142,13 @@ def _center(piece: Atoms) -> int:
 
 def _contact(piece: Atoms, around: Positions, numbers: Positions, host: Positions) -> Positions:
     """Return the shift that brings *piece* next to the point *host* without overlap."""
-    from ase.data import vdw_radii
+    from ase.data import atomic_numbers, covalent_radii, vdw_radii
 
     own = piece.positions - piece.positions[_center(piece)]
     radius = np.nan_to_num(vdw_radii, nan=2.0)
+    # The van der Waals radius of a metal is that of the atom, much larger than its ion.
+    metals = [atomic_numbers[symbol] for symbol in METALS]
+    radius[metals] = covalent_radii[metals]
     touch = _TOUCH * (radius[piece.numbers][:, None] + radius[numbers][None])
     best: tuple[float, Positions] | None = None
     for direction in _sphere(200):

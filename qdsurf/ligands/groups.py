@@ -145,7 +145,12 @@ GROUPS: tuple[Group, ...] = (
     _cation("sulfonium", "[SX3+;!$([S+][O-]):1]"),
     _cation("pyridinium", "[nX3+;!$(n[O-]);!$(n[cX3;r5][nX3+0]):1]"),
     _cation("metal cation", f"[{_METALS};+,+2,+3,+4;X0:1]"),
-    Group(name="metal salt", smarts=f"[{_METALS};+0;!X0:1]", takes="on an anion", basicity=0.0),
+    Group(
+        name="metal salt",
+        smarts=f"[{_METALS};+0;!X0;!$(*~[S-,Se-,Te-]):1]",
+        takes="on an anion",
+        basicity=0.0,
+    ),
     Group(name="borane", smarts="[BX3+0;!$(B[OX2H1]):1]", takes="on an anion", basicity=0.0),
     _donor("phosphine oxide", -0.5, "[OX1:1]=[$([PX4]([#6])([#6])[#6]):9]"),
     _donor("phosphine chalcogenide", -3.0, "[SX1,SeX1:1]=[$([PX4]([#6])([#6])[#6]):9]"),
