@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from qdsurf.build.bonds import bulk_bonds, centres_of
 from qdsurf.build.planes import parse_hkl, stack
 from qdsurf.build.shapes import Polyhedron, family
+from qdsurf.crystals import COMMON_CHARGES
 from qdsurf.errors import AskError
 from qdsurf.model.nouns import Crystal
 
@@ -124,6 +125,9 @@ def _terminated(
         choices = _choices(crystal, facet)
         offered |= set(choices)
         asked = next((f for f in choices if facet in wanted and _same(f, wanted[facet])), None)
+        if asked is None and facet in wanted and _is_mixed(crystal):
+            kind = _kind(crystal, wanted[facet])
+            asked = next((f for f in choices if _kind(crystal, f) == kind), None)
         used |= asked is not None
         if facet in wanted and asked is None and (len(choices) > 1 or isinstance(termination, Mapping)):
             where = "".join(map(str, facet))
@@ -138,20 +142,40 @@ def _terminated(
 
 
 def _choices(crystal: Crystal, facet: Facet) -> dict[str, _Planes]:
-    """Return the planes of *facet* by formula."""
+    """Return the planes of *facet* by formula; those of an alloy that differ in its mixed ions are one."""
     layers = stack(crystal, facet)
     rows: dict[str, list[tuple[float, float, float]]] = {}
+    names: dict[object, str] = {}
     for number in range(len(layers.planes)):
         plane = layers.plane(number)
         above = layers.plane(number + 1)
         middle = (plane.top + above.bottom) / 2
-        rows.setdefault(plane.formula, []).append((plane.top, plane.bottom, middle))
+        kind = _kind(crystal, plane.formula) if _is_mixed(crystal) else plane.formula
+        name = names.setdefault(kind, plane.formula)
+        rows.setdefault(name, []).append((plane.top, plane.bottom, middle))
     period = float(layers.cell[2, 2])
     result = {}
     for formula, table in rows.items():
         tops, bottoms, cuts = np.array(table).T
         result[formula] = _Planes(formula, tops, bottoms, cuts, period)
     return result
+
+
+def _is_mixed(crystal: Crystal) -> bool:
+    """Return whether ions of one sublattice are mixed, so that planes of one kind differ in formula."""
+    return crystal.recipe.get("verb") == "alloy"
+
+
+def _kind(crystal: Crystal, formula: str) -> tuple[tuple[int, int], ...] | str:
+    """Return how many ions of each charge *formula* has; the formula where a charge is unknown."""
+    known = {**COMMON_CHARGES, **crystal.charges}
+    counts: Counter[int] = Counter()
+    for name, number in composition(formula).items():
+        if _long(name) not in known:
+            return formula
+        counts[known[_long(name)]] += number
+    common = gcd(*counts.values())
+    return tuple(sorted((charge, n // common) for charge, n in counts.items()))
 
 
 def _preferred(crystal: Crystal, choices: Mapping[str, _Planes]) -> str:
