@@ -23,6 +23,7 @@ _HOME = {
     "load_ligand": "qdsurf.ligands",
     "ligand_from_smiles": "qdsurf.ligands",
     "load_method": "qdsurf.methods",
+    "load_surface": "qdsurf.build.surfaces",
     "list_shelf": "qdsurf.library",
     "alloy": "qdsurf.build.mixing",
     "orient_cations": "qdsurf.build.mixing.cations",
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from qdsurf.build.slabs import cut_slab, terminations
     from qdsurf.build.substitution import antisites, substitute
     from qdsurf.build.summary import summary
+    from qdsurf.build.surfaces import load_surface
     from qdsurf.build.vacancies import random_vacancies, vacancies
     from qdsurf.build.vacancy_groups import vacancy_groups
     from qdsurf.campaign import load_campaign, screen
@@ -101,6 +103,7 @@ __all__ = [
     "load_crystal",
     "load_ligand",
     "load_method",
+    "load_surface",
     "orient_cations",
     "pair_vacancy",
     "random_vacancies",

@@ -188,7 +188,8 @@ def assemble(layout: Layout, vacuum: float) -> Atoms:
         along = cell[0, :2] / np.linalg.norm(cell[0, :2])
         turn = np.array([[along[0], -along[1]], [along[1], along[0]]])
         positions[:, :2], cell[:2, :2] = positions[:, :2] @ turn, cell[:2, :2] @ turn
-        cell[0, 1] = 0.0
+        # a cell of rounding errors would be another cell in every file
+        cell[np.abs(cell) < 1e-9] = 0.0
     atoms = AtomsClass(symbols.tolist(), positions, cell=cell, pbc=(True, True, False))
     atoms.set_array("fragment", owner)
     atoms.set_array("species", layout.species()[owner].astype("U32"))

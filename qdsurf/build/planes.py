@@ -112,10 +112,12 @@ def parse_hkl(hkl: tuple[int, int, int] | str) -> tuple[int, int, int]:
     AskError
         Not three integers, all zero, or with a common divisor (the message gives the reduced one).
     """
+    given = hkl
     if isinstance(hkl, str):
         text = hkl.strip().strip("()")
         spaced = re.split(r"[\s,]+", text)
-        hkl = tuple(spaced if len(spaced) > 1 else re.findall(r"-?\d", text))
+        clean = re.fullmatch(r"(-?\d)+", text)
+        hkl = tuple(spaced if len(spaced) > 1 else re.findall(r"-?\d", text) if clean else ())
     try:
         indices = tuple(int(i) for i in hkl)
     except (TypeError, ValueError):
@@ -123,7 +125,7 @@ def parse_hkl(hkl: tuple[int, int, int] | str) -> tuple[int, int, int]:
     if len(indices) == 4 and indices[2] == -(indices[0] + indices[1]):
         indices = (indices[0], indices[1], indices[3])
     if len(indices) != 3:
-        raise AskError(f"Miller indices are three integers, as in (0, 0, 1) or '001'; got {hkl!r}")
+        raise AskError(f"Miller indices are three integers, as in (0, 0, 1) or '001'; got {given!r}")
     if not any(indices):
         raise AskError("the Miller indices (0, 0, 0) name no facet")
     common = gcd(*indices)

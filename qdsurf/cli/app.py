@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,8 +32,8 @@ Output = Annotated[
 ]
 
 
-def finish(surface: Surface, output: Path | None, json: bool) -> None:
-    """Write *surface* if a file was asked for, and print what it is."""
+def finish(surface: Surface, output: Path | None, json: bool, more: Mapping[str, Any] | None = None) -> None:
+    """Write *surface* if a file was asked for, and print what it is, and what *more* there is to say."""
     if output is not None:
         from qdsurf.model.files import write_structure
 
@@ -48,6 +48,7 @@ def finish(surface: Surface, output: Path | None, json: bool) -> None:
         "ledger": str(surface.ledger),
         "sites": len(surface.sites),
         "worst contact": None if contact is None else str(contact),
+        **(more or {}),
     }
     if json:
         as_json({**facts, **asdict(found)})
@@ -94,13 +95,17 @@ def miller(text: str) -> tuple[int, int, int]:
     return h, k, l
 
 
-def repeats(text: str) -> tuple[int, int]:
-    """Return the in-plane repeat from "2x2"."""
+def repeats(text: str) -> tuple[int, int] | list[list[int]]:
+    """Return the in-plane repeat from "2x2", or the matrix [[1, 1], [1, -1]] from "1,1,1,-1"."""
     from qdsurf.errors import AskError
 
+    matrix = re.fullmatch(r"\s*(-?\d+)\s*,\s*(-?\d+)\s*[,;]\s*(-?\d+)\s*,\s*(-?\d+)\s*", text)
+    if matrix is not None:
+        a, b, c, d = (int(n) for n in matrix.groups())
+        return [[a, b], [c, d]]
     match = re.fullmatch(r"(\d+)x(\d+)", text)
     if match is None or "0" in match.groups():
-        raise AskError(f"{text!r} is no in-plane repeat; such as 2x2 is wanted")
+        raise AskError(f"{text!r} is no in-plane repeat; such as 2x2, or a matrix 1,1,1,-1, is wanted")
     return int(match[1]), int(match[2])
 
 

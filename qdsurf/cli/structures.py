@@ -7,18 +7,26 @@ from typing import Annotated, Any
 
 import typer
 
-from qdsurf.cli.app import Json, Output, app, finish, length, miller, number, pair, repeats, sizes
+from qdsurf.cli.app import Json, Output, app, finish, length, number, pair, repeats, sizes
 from qdsurf.cli.show import as_json, print_table, say
 
 
 @app.command()
 def slab(
-    crystal: Annotated[str, typer.Argument(help="Name on the shelf, or a structure file.")],
-    hkl: Annotated[str, typer.Option(help="Miller indices, such as 001 or 1,-1,0.")] = "001",
+    crystal: Annotated[str, typer.Argument(help="Crystal or surface of the shelf, or a structure file.")],
+    hkl: Annotated[str | None, typer.Option(help="Miller indices, such as 001, 10-10 or 1,-1,0.")] = None,
     termination: Annotated[str | None, typer.Option(help="Outermost plane, such as CsBr.")] = None,
-    layers: Annotated[int, typer.Option(help="Repeat units along the normal.")] = 3,
-    repeat: Annotated[str, typer.Option(help="In the plane, such as 2x2.")] = "1x1",
-    vacuum: Annotated[str, typer.Option(help="Empty height, in Å, or such as 1.5nm.")] = "15",
+    layers: Annotated[int | None, typer.Option(help="Repeat units along the normal; 3 if not said.")] = None,
+    repeat: Annotated[str | None, typer.Option(help="In the plane, such as 2x2 or 1,1,1,-1.")] = None,
+    vacuum: Annotated[str | None, typer.Option(help="Empty height, in Å, or such as 1.5nm.")] = None,
+    compensate: Annotated[
+        str | None, typer.Option(help="half, vacancies, or cap:Cl for polar faces.")
+    ] = None,
+    asymmetric: Annotated[bool, typer.Option("--asymmetric", help="Allow two different faces.")] = False,
+    charge: Annotated[int | None, typer.Option(help="Net charge the slab is meant to have.")] = None,
+    fixed: Annotated[str | None, typer.Option(help="Innermost planes to hold: a number, or inner.")] = None,
+    max_dipole: Annotated[float | None, typer.Option(help="Accepted dipole, e Å per surface cell.")] = None,
+    terminations: Annotated[bool, typer.Option("--terminations", help="List the terminations only.")] = False,
     output: Output = None,
     json: Json = False,
 ) -> None:
@@ -27,17 +35,32 @@ def slab(
     Example: qdsurf slab CsPbBr3-cubic --hkl 001 --termination CsBr --layers 3 --repeat 2x2 -o slab.extxyz
     """
     from qdsurf.build.slabs import cut_slab
+    from qdsurf.build.surfaces import load_surface
+    from qdsurf.cli import slabs
     from qdsurf.crystals import load_crystal
+    from qdsurf.library import list_shelf
 
-    surface = cut_slab(
-        load_crystal(crystal),
-        miller(hkl),
-        layers=layers,
-        termination=termination,
-        repeat=repeats(repeat),
-        vacuum=length(vacuum),
-    )
-    finish(surface, output, json)
+    if terminations:
+        slabs.show_terminations(load_crystal(crystal), hkl or "001", 2 if layers is None else layers, json)
+        return
+    asked: dict[str, Any] = {
+        "layers": layers,
+        "termination": termination,
+        "repeat": None if repeat is None else repeats(repeat),
+        "vacuum": None if vacuum is None else length(vacuum),
+        "compensate": compensate,
+        "symmetric": False if asymmetric else None,
+        "charge": charge,
+        "fixed": None if fixed is None else slabs.planes_to_fix(fixed),
+        "max_dipole": max_dipole,
+    }
+    asked = {name: value for name, value in asked.items() if value is not None}
+    named = {name.lower() for name in list_shelf("surfaces")}
+    if hkl is None and crystal.lower() in named:
+        surface = load_surface(crystal, **asked)
+    else:
+        surface = cut_slab(load_crystal(crystal), hkl or "001", **{"layers": 3, **asked})
+    finish(surface, output, json, slabs.facts(surface))
 
 
 @app.command()
