@@ -165,8 +165,10 @@ def _describe(item: Item) -> Candidate:
     try:
         mol = read_smiles(item.smiles)
     except AskError as error:
-        if re.fullmatch(r"[A-Za-z][\w,'-]*", item.smiles):
-            raise UnknownName("ligand", item.smiles, list_shelf("ligands")) from error
+        # A misspelt name is no SMILES either; names that come near are more use than a parser's complaint.
+        misspelt = UnknownName("ligand", item.smiles, list_shelf("ligands"))
+        if misspelt.near and re.fullmatch(r"[\w,'-]+", item.smiles):
+            raise misspelt from error
         raise
     found = find_groups(mol)
     if not found:
