@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 import qdsurf as qs
 from qdsurf.ligands.groups import GROUPS
-from qdsurf.rank.hsab import acid_softness, base_softness, group_donor, pearson
 from qdsurf.rank.hsab_tables import (
     charged_name,
     classes_of,
@@ -24,6 +23,7 @@ from qdsurf.rank.hsab_tables import (
     ion_name,
     known_acids,
 )
+from qdsurf.rank.softness import acid_softness, base_softness, group_donor, pearson
 
 IONS = Path(__file__).resolve().parents[1] / "structures" / "ions"
 STATUS = {"measured", "computed", "verified", "unverified"}

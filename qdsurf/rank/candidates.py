@@ -12,8 +12,8 @@ import numpy as np
 from qdsurf.errors import AnchorError, AskError, QdsurfError, UnknownName
 from qdsurf.library import list_shelf, read_entry
 from qdsurf.rank.geometry import Shape, embed_once, shape_of
-from qdsurf.rank.hsab import group_variant
 from qdsurf.rank.hsab_tables import donor_group
+from qdsurf.rank.softness import group_variant
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol

@@ -204,7 +204,7 @@ def _pearson_energy(
 ) -> float | None:
     """Return Pearson's energy in eV of the molecule with the acid of the target; None for acids."""
     from qdsurf.rank.electronic import electronic
-    from qdsurf.rank.hsab import pearson
+    from qdsurf.rank.softness import pearson
 
     acid = next((h for h in hardness_of(target.acid.name, "acid") if h.chi is not None), None)
     if acid is None or acid.chi is None or options[0].near.takes not in ("anion site", "on a cation"):

@@ -12,7 +12,6 @@ import numpy as np
 
 from qdsurf.errors import AskError
 from qdsurf.library import folder
-from qdsurf.rank.hsab import acid_softness, base_softness
 from qdsurf.rank.hsab_tables import (
     charged_name,
     check_acid,
@@ -21,6 +20,7 @@ from qdsurf.rank.hsab_tables import (
     hardness_of,
     ion_charge,
 )
+from qdsurf.rank.softness import acid_softness, base_softness
 
 if TYPE_CHECKING:
     from qdsurf.model.nouns import Site, Surface
