@@ -34,6 +34,7 @@ _HOME = {
     "terminations": "qdsurf.build.slabs",
     "remove": "qdsurf.build.defects",
     "pair_vacancy": "qdsurf.build.defects",
+    "add_adatoms": "qdsurf.build.adatoms",
     "antisites": "qdsurf.build.substitution",
     "substitute": "qdsurf.build.substitution",
     "random_vacancies": "qdsurf.build.vacancies",
@@ -57,6 +58,7 @@ _HOME = {
 
 if TYPE_CHECKING:
     from qdsurf.attachment import attach
+    from qdsurf.build.adatoms import add_adatoms
     from qdsurf.build.defects import pair_vacancy, remove
     from qdsurf.build.dots import carve_dot
     from qdsurf.build.mixing import alloy
@@ -89,6 +91,7 @@ __all__ = [
     "QdsurfError",
     "RunError",
     "__version__",
+    "add_adatoms",
     "alloy",
     "antisites",
     "attach",

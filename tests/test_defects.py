@@ -14,6 +14,8 @@ from subprocess import CompletedProcess
 import numpy as np
 import pytest
 import spglib
+from ase.formula import Formula
+from ase.geometry import get_distances
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
@@ -22,8 +24,9 @@ import qdsurf as qs
 from qdsurf.build.ions import Ions
 from qdsurf.build.sites import find_sites
 from qdsurf.build.symmetry import symmetry_of
-from qdsurf.errors import AskError, ChargeError
+from qdsurf.errors import AskError, ChargeError, PlacementError
 from qdsurf.model import Surface
+from qdsurf.model.contacts import radii
 
 SLABS = {
     "CsPbBr3 CsBr": ("CsPbBr3-cubic", "001", "CsBr", 2, (2, 2)),
@@ -465,6 +468,86 @@ def test_a_molecule_gives_way_to_an_ion():
     assert [s for s in caesium.sites if s.species == "Cs" and s.occupied]
 
 
+UNITS = {
+    "CsPbBr3 CsBr": ["PbBr2", "CsBr", "PbI2", "CsI", "PbCl2"],
+    "CsPbBr3 PbBr2": ["PbBr2", "CsBr"],
+    "CsPbBr3 tilted": ["PbBr2", "CsBr"],
+    "PbS": ["PbS", "PbI2", "PbCl2", "NaI"],
+    "CdSe": ["CdSe", "CdCl2", "ZnCl2"],
+    "TiO2": ["TiO2"],
+    "MAPbI3": ["PbI2", "CsI"],
+    "cube": ["PbBr2", "CsBr"],
+    "neutral cube": ["PbBr2", "CsBr", "PbI2"],
+}
+
+
+@given(name=st.sampled_from(list(UNITS)), number=st.integers(1, 2), data=st.data())
+def test_adatoms(name, number, data):
+    surface = made(name)
+    before = state(surface)
+    unit = data.draw(st.sampled_from(UNITS[name]))
+    grown, again = (qs.add_adatoms(surface, unit, count=number) for _ in range(2))
+    assert np.array_equal(grown.atoms.positions, again.atoms.positions)
+    assert state(surface) == before
+    assert grown.charge == surface.charge
+    new = np.arange(len(surface.atoms), len(grown.atoms))
+    assert grown.atoms[new].symbols.formula.count() == {
+        e: n * number for e, n in Formula(unit).count().items()
+    }
+    assert np.array_equal(grown.atoms.positions[: new[0]], surface.atoms.positions)
+    far = grown.atoms.get_all_distances(mic=True)
+    charges = np.array([grown.charges[s] for s in grown.atoms.arrays["species"].tolist()])
+    size = radii(grown.atoms.get_chemical_symbols())
+    for k in new.tolist():
+        others = np.arange(len(far)) != k
+        like = others & (charges * charges[k] > 0)
+        assert (far[k, like] >= 0.75 * (size[k] + size)[like]).all()
+        unlike = others & (charges * charges[k] < 0)
+        assert (far[k, unlike] >= 0.65 * (size[k] + size)[unlike]).all()
+    assert {grown.atoms.arrays["role"][k] for k in new} == {"surface"}
+    assert (Ions(grown).held[-len(new) :] > 0).all()
+
+
+def test_adatoms_go_where_the_lattice_goes_on():
+    short = qs.cut_slab(qs.load_crystal("CsPbBr3-cubic"), "001", layers=2, termination="CsBr", repeat=(3, 3))
+    long = qs.cut_slab(qs.load_crystal("CsPbBr3-cubic"), "001", layers=4, termination="CsBr", repeat=(3, 3))
+    grown = qs.add_adatoms(short, "PbBr2")
+    lift = long.atoms.positions[:, 2].min() - short.atoms.positions[:, 2].min()
+    new = grown.atoms[len(short.atoms) :]
+    new.positions[:, 2] += lift
+    for atom in new:
+        same = long.atoms[long.atoms.symbols == atom.symbol]
+        _, gaps = get_distances(atom.position, same.positions, cell=long.atoms.cell, pbc=long.atoms.pbc)
+        assert gaps.min() < 0.01
+    assert set(grown.atoms.arrays["layer"][len(short.atoms) :].tolist()) == {4}
+    both = qs.add_adatoms(short, "PbBr2", faces="both")
+    assert (both.charge, both.ledger["Pb"] - short.ledger["Pb"]) == (0, 2)
+    assert symmetry_of(both).swapping() is not None
+    here = [s for s in short.sites if s.kind == "on an anion"][3]
+    beside = qs.add_adatoms(short, "PbBr2", sites=here)
+    assert np.linalg.norm(beside.atoms.positions[len(short.atoms)] - here.position) < 1.0
+
+
+def test_adatoms_refused():
+    slab = made("CsPbBr3 CsBr")
+    with pytest.raises(ChargeError, match=r"charge=2"):
+        qs.add_adatoms(slab, "Pb")
+    assert qs.add_adatoms(slab, "Pb", charge=2).charge == 2
+    for wrong, message in (("oleate", "no formula"), ("Xx", "no element"), ("pb", "no formula")):
+        with pytest.raises(AskError, match=message):
+            qs.add_adatoms(slab, wrong)
+    with pytest.raises(ChargeError, match="no formal charge is known for Fe"):
+        qs.add_adatoms(slab, "FeBr2")
+    with pytest.raises(AskError, match="bond length"):
+        qs.add_adatoms(slab, "SnI2")
+    with pytest.raises(AskError, match="places"):
+        qs.add_adatoms(slab, "PbBr2", count=99)
+    here = slab.sites[0]
+    full = qs.add_adatoms(slab, "PbBr2", sites=[here] * 2)
+    with pytest.raises(PlacementError, match="finds no room"):
+        qs.add_adatoms(full, "PbBr2", sites=[replace(here, position=here.position - 9.0 * here.normal)])
+
+
 def test_command_line(tmp_path):
     def run(*words: str) -> CompletedProcess[str]:
         return subprocess.run(
@@ -492,3 +575,6 @@ def test_command_line(tmp_path):
     assert run("vacancies", "slab.extxyz", "Br", "-o", "w.extxyz").returncode == 2
     doped = run("substitute", "pbs.extxyz", "S", "I", "--json")
     assert "1 electron(-1)" in json.loads(doped.stdout)["ledger"], doped.stderr
+    grown = run("adatoms", "slab.extxyz", "PbBr2", "-o", "grown.extxyz", "--json")
+    assert json.loads(grown.stdout)["charge"] == 0, grown.stderr
+    assert qs.read_surface(tmp_path / "grown.extxyz").ledger["Pb"] == 9

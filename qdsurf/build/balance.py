@@ -143,11 +143,12 @@ def on_both(ions: Ions, chosen: list[int]) -> list[int]:
 
     symmetry = symmetry_of(ions.surface)
     taken = np.array(chosen, dtype=np.int64)
-    operation = symmetry.swapping(taken)
+    operation = symmetry.swapping(ions.points[taken])
     if operation is None:
         raise AskError(
-            f"{ions.surface.name}: no symmetry operation swaps its two faces (space group in its box: "
-            f"{symmetry.name}), so they cannot be treated alike; choose the sites of both faces yourself"
+            f"{ions.surface.name}: no symmetry operation swaps its two faces and back (space group in its "
+            f"box: {symmetry.name}), so they cannot be treated alike; take another repeat, or choose the "
+            f"sites of both faces yourself"
         )
     images = symmetry.images(taken, operation).tolist()
     return list(dict.fromkeys([*chosen, *images]))

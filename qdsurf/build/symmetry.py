@@ -69,48 +69,50 @@ class Symmetry:
 
     def images(self, ions: Numbers, operation: int) -> Numbers:
         """Return the ions on which *operation* maps *ions* (positions in ``points``)."""
-        moved = self.points[ions] @ self.rotations[operation].T + self.translations[operation]
+        moved = self.moved(self.points[ions], operation)
         found: Numbers = self._tree.query(self._embedded(moved, self.kinds[ions]))[1]
         return found
 
     def fixing(self, ion: int) -> Numbers:
         """Return the operations that leave *ion* where it is, the identity among them."""
         away = self.rotations @ self.points[ion] + self.translations - self.points[ion]
-        if self.pbc.any():
-            fractional = away @ np.linalg.inv(self.cell)
-            fractional -= np.where(self.pbc, np.round(fractional), 0.0)
-            away = fractional @ self.cell
-        return np.flatnonzero(np.linalg.norm(away, axis=1) < 0.5)
+        return np.flatnonzero(self._apart(away) < 0.5)
 
-    def swapping(self, ions: Numbers | None = None) -> int | None:
+    def swapping(self, points: Vectors | None = None) -> int | None:
         """Return the operation that swaps the two faces of a slab, an inversion where there is one.
 
         Parameters
         ----------
-        ions
-            The operation, done twice, brings these back; None asks for all ions.
+        points
+            (n, 3) in Å, which the operation, done twice, brings back; None asks for all ions.
         """
+        points = self.points if points is None else points
+        middle = self.points.mean(axis=0)
         down = np.flatnonzero(self.rotations[:, 2, 2] < -0.5)
-        if ions is None:
-            ions = np.arange(len(self.points))
         # Inversion (trace -3) leaves no dipole at all; then two-fold axes and glide planes.
         keys = [
-            (round(float(np.trace(self.rotations[k])), 3), round(float(np.linalg.norm(self._short(k))), 3), k)
+            (
+                round(float(np.trace(self.rotations[k])), 3),
+                round(float(self._apart(self.moved(middle, k) - middle)), 3),
+                k,
+            )
             for k in down.tolist()
         ]
         for _, _, k in sorted(keys):
-            if np.array_equal(self.images(self.images(ions, k), k), ions):
+            if self._apart(self.moved(self.moved(points, k), k) - points).max() < 10 * self.tolerance:
                 return int(k)
         return None
 
-    def _short(self, operation: int) -> Vectors:
-        """Return where *operation* takes the middle of the ions, by the shortest way, in Å."""
-        middle = self.points.mean(axis=0)
-        away = self.rotations[operation] @ middle + self.translations[operation] - middle
+    def moved(self, points: Vectors, operation: int) -> Vectors:
+        """Return where *operation* takes *points*, in Å."""
+        return np.asarray(points @ self.rotations[operation].T + self.translations[operation])
+
+    def _apart(self, away: Vectors) -> Vectors:
+        """Return the length in Å of vectors, the shortest way through the periodic images."""
         if self.pbc.any():
             fractional = away @ np.linalg.inv(self.cell)
             away = (fractional - np.where(self.pbc, np.round(fractional), 0.0)) @ self.cell
-        return np.asarray(away)
+        return np.asarray(np.linalg.norm(away, axis=-1))
 
     def _embedded(self, points: Vectors, kinds: Numbers) -> Vectors:
         """Return points as the search tree has them: fractional where periodic, kinds far apart."""

@@ -97,6 +97,27 @@ def substitute(
     finish(made, output, json)
 
 
+@app.command()
+def adatoms(
+    structure: Structure,
+    unit: Annotated[str, typer.Argument(help="Formula of the ions, such as PbBr2 or CsBr.")],
+    count: Annotated[int, typer.Option(help="How many units, far from one another.")] = 1,
+    charge: Charge = None,
+    faces: Faces = "one",
+    output: Output = None,
+    json: Json = False,
+) -> None:
+    """Put units of ions on a structure, where its lattice would go on or at bond lengths.
+
+    Example: qdsurf adatoms slab.extxyz PbBr2 --count 2 -o grown.extxyz
+    """
+    from qdsurf.build.adatoms import add_adatoms
+    from qdsurf.model.files import read_surface
+
+    surface = read_surface(structure)
+    finish(add_adatoms(surface, unit, count=count, charge=charge, faces=_faces(faces)), output, json)
+
+
 def _rows(
     surface: Surface, species: str, where: Literal["all", "surface"], distance: str
 ) -> Sequence[Vacancy | VacancyGroup]:
