@@ -21,11 +21,19 @@ from qdsurf.build.mixing.arrangement import (
     quasirandom,
     short_range_order,
 )
-from qdsurf.build.mixing.cations import Orientation, axes_in, molecular, net_dipole, repeated, turned
+from qdsurf.build.mixing.cations import (
+    Orientation,
+    axes_in,
+    molecular,
+    net_dipole,
+    repeated,
+    turned,
+    whole_repeat,
+)
 from qdsurf.build.mixing.compensation import asked_vacancies, vacancies
 from qdsurf.build.mixing.lattice import Lattice, cell_factors
 from qdsurf.build.mixing.rebuilding import bonds_with, rebuilt, sites_after
-from qdsurf.build.mixing.sublattices import Mixture, mixtures
+from qdsurf.build.mixing.sublattices import Mixture, asked_mix, mixtures
 from qdsurf.build.planes import formula
 from qdsurf.crystals.charges import SHORT_NAMES
 from qdsurf.errors import AskError
@@ -108,9 +116,10 @@ def alloy(
     >>> str(mixed.ledger), round(float(mixed.atoms.cell[0, 0]) / 2, 3)
     ('6 Br(-1), 8 Cs(+1), 18 I(-1), 8 Pb(+2); net charge +0', 6.185)
     """
+    _check(structure, repeat, arrangement, segregation, lattice, orientation)
     arguments: dict[str, Any] = {
         "verb": "alloy",
-        "mix": {name: dict(fractions) for name, fractions in mix.items()},
+        "mix": asked_mix(mix),
         "repeat": tuple(repeat),
         "seed": seed,
         "arrangement": arrangement,
@@ -120,7 +129,6 @@ def alloy(
         "lattice": lattice,
         "orientation": orientation,
     }
-    _check(structure, repeat, arrangement, segregation, lattice, orientation)
     asked_vacancies(compensate)
     make = _crystal if isinstance(structure, Crystal) else _surface
     return make(structure, arguments)  # type: ignore[arg-type, return-value]
@@ -142,6 +150,7 @@ def _check(
     if orientation not in ("random", "no net dipole"):
         raise AskError(f"orientation is 'random' or 'no net dipole'; got {orientation!r}")
     if isinstance(structure, Crystal):
+        whole_repeat(repeat)
         if arrangement.startswith("surface"):
             raise AskError(
                 f"{structure.name} is a crystal and has no surface: cut a slab or carve a dot first, and "
@@ -149,7 +158,7 @@ def _check(
             )
         return
     require_bare(structure, "alloy it")
-    if tuple(repeat) != (1, 1, 1):
+    if whole_repeat(repeat) != (1, 1, 1):
         raise AskError("a slab or dot is not repeated; give repeat= where it is cut")
     if arrangement == "sqs":
         raise AskError("special quasirandom structures are periodic in three directions: alloy the crystal")

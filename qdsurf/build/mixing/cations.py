@@ -88,25 +88,30 @@ def orient_cations(
     return replace(crystal, atoms=atoms, recipe=recipe, pseudocubic=axes_in(crystal, repeat))
 
 
-def repeated(atoms: Atoms, repeat: tuple[int, int, int]) -> Atoms:
-    """Return the supercell with its own fragment numbers, molecules whole.
+def whole_repeat(repeat: object) -> tuple[int, int, int]:
+    """Return *repeat* as three integers.
 
     Raises
     ------
     AskError
-        *repeat* is not three positive integers.
+        It is not three positive integers.
     """
     try:
-        numbers = [int(n) for n in repeat]
-        whole = all(n == given for n, given in zip(numbers, repeat, strict=True))
+        given = tuple(repeat)  # type: ignore[arg-type]
+        x, y, z = (int(n) for n in given)
     except (TypeError, ValueError):
-        numbers, whole = [], False
-    if len(numbers) != 3 or min(numbers) < 1 or not whole:
+        given, (x, y, z) = (), (0, 0, 0)
+    if given != (x, y, z) or min(x, y, z) < 1:
         raise AskError(f"repeat is three positive integers, such as (2, 2, 2); got {repeat!r}")
-    cells = int(np.prod(numbers))
-    large = atoms * tuple(numbers)
+    return x, y, z
+
+
+def repeated(atoms: Atoms, repeat: tuple[int, int, int]) -> Atoms:
+    """Return the supercell with its own fragment numbers."""
+    numbers = whole_repeat(repeat)
     step = int(atoms.arrays["fragment"].max()) + 1
-    large.arrays["fragment"] = large.arrays["fragment"] + step * np.repeat(np.arange(cells), len(atoms))
+    large = atoms * numbers
+    large.arrays["fragment"] += step * np.repeat(np.arange(int(np.prod(numbers))), len(atoms))
     return large  # type: ignore[no-any-return]
 
 

@@ -86,11 +86,8 @@ def _end_members(crystal: Crystal, mixed: list[Mixture]) -> tuple[list[tuple[Cry
         prototype = None
     if prototype is None or crystal.recipe:
         return [], f"a crystal of the shelf to start from, and {crystal.name} is none"
-    shelf = {}
-    for name in list_shelf("bulk"):
-        if read_entry("bulk", name).get("prototype") == prototype:
-            other = load_crystal(name)
-            shelf[_composition(Counter(fragment_species(other.atoms).values()))] = other
+    entries = [read_entry("bulk", name) for name in list_shelf("bulk")]
+    alike = [e for e in entries if e.get("prototype") == prototype]
     found = []
     for chosen in product(*(m.achieved.items() for m in mixed)):
         weight = prod(fraction for _, fraction in chosen)
@@ -100,12 +97,24 @@ def _end_members(crystal: Crystal, mixed: list[Mixture]) -> tuple[list[tuple[Cry
         for mixture, (species, _) in zip(mixed, chosen, strict=True):
             total = sum(pure.pop(s, 0) for s in mixture.present)
             pure[species] += total
-        end = shelf.get(_composition(pure))
+        end = _on_shelf(pure, alike)
         if end is None:
             names = [s for s, n in pure.items() for _ in range(n)]
             return [], f"{formula(names)} as {prototype} on the shelf"
         found.append((end, weight))
     return found, ""
+
+
+def _on_shelf(pure: Mapping[str, int], entries: list[dict[str, Any]]) -> Crystal | None:
+    """Return the crystal of one of *entries* that has the composition *pure*."""
+    wanted = {s for s, n in pure.items() if n}
+    for entry in entries:
+        elements = {atom["element"] for atom in entry["atoms"]}
+        if elements | {m["name"] for m in entry.get("molecules", [])} == wanted:
+            crystal = load_crystal(entry["name"])
+            if _composition(Counter(fragment_species(crystal.atoms).values())) == _composition(pure):
+                return crystal
+    return None
 
 
 def _composition(counts: Mapping[str, int]) -> tuple[tuple[str, int], ...]:

@@ -74,6 +74,36 @@ def sublattices(species: NDArray[np.str_], charges: Mapping[str, int]) -> dict[s
     return {**found, **{s: np.flatnonzero(species == s) for s in order}}
 
 
+def asked_mix(mix: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Return *mix* as plain dicts of numbers.
+
+    Raises
+    ------
+    AskError
+        It is no mapping of mappings, or a fraction is no number of 0 or more.
+    """
+    if not isinstance(mix, Mapping) or not mix:
+        raise AskError(
+            f"alloy needs sublattices with fractions, such as {{'A': {{'Cs': 0.5, 'FA': 0.5}}}}; got {mix!r}"
+        )
+    plain: dict[str, dict[str, float]] = {}
+    for name, fractions in mix.items():
+        if not isinstance(fractions, Mapping) or not fractions:
+            raise AskError(
+                f"the sublattice {name!r} needs fractions by ion, such as {{'Cs': 0.5, 'FA': 0.5}}"
+            )
+        plain[name] = {}
+        for text, value in fractions.items():
+            try:
+                number = float(value)
+            except (TypeError, ValueError):
+                number = -1.0
+            if not isfinite(number) or number < 0:
+                raise AskError(f"sublattice {name!r}: the fraction of {text} is {value!r}; it is 0 or more")
+            plain[name][text] = number
+    return plain
+
+
 def mixtures(
     mix: Mapping[str, Mapping[str, float]],
     species: NDArray[np.str_],
@@ -85,12 +115,10 @@ def mixtures(
     Raises
     ------
     AskError
-        An unknown sublattice, two that share ions, or fractions that make no sense.
+        An unknown sublattice, two that share ions, or fractions that do not sum to one.
     ChargeError
         An ion whose charge is not known, or an anion for a place of cations.
     """
-    if not isinstance(mix, Mapping) or not mix:
-        raise AskError("alloy needs sublattices with fractions, such as {'A': {'Cs': 0.5, 'FA': 0.5}}")
     there = sublattices(species, charges)
     known = dict(charges)
     taken: dict[int, str] = {}
@@ -116,13 +144,8 @@ def _fractions(
     name: str, fractions: Mapping[str, float], known: dict[str, int], *, positive: bool
 ) -> dict[str, float]:
     """Return the fractions by species, their charges noted in *known*."""
-    if not isinstance(fractions, Mapping) or not fractions:
-        raise AskError(f"the sublattice {name!r} needs fractions by ion, such as {{'Cs': 0.5, 'FA': 0.5}}")
     result: dict[str, float] = {}
     for text, value in fractions.items():
-        number = float(value)
-        if not isfinite(number) or number < 0:
-            raise AskError(f"sublattice {name!r}: the fraction of {text} is {value}; it is 0 or more")
         species = SHORT_NAMES.get(text, text)
         if species not in known:
             species, charge = ion(text)
@@ -138,7 +161,7 @@ def _fractions(
             )
         if species in result:
             raise AskError(f"sublattice {name!r} names {species} twice")
-        result[species] = number
+        result[species] = value
     total = sum(result.values())
     if abs(total - 1) > _SUM:
         raise AskError(
