@@ -1,0 +1,130 @@
+"""Pairs of atoms of different molecules that are near each other, over periodic images in the plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qdsurf.model.contacts import SMALLEST_HYDROGEN_PAIR, SMALLEST_RATIO
+
+Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+# Anchor atoms bind the surface: below this share of the radii even a bond is too short (Pb-O of
+# lead carboxylates, 2.4 Å, is 0.68 of the radii).
+ANCHOR_RATIO = 0.62
+
+
+@dataclass(frozen=True, eq=False)
+class Kinds:
+    """What decides how near two atoms may come; one entry for each atom.
+
+    Attributes
+    ----------
+    molecule
+        Number of the molecule; -1 for the core and all else that stays where it is.
+    radius
+        Contact radius in Å.
+    hydrogen
+        Whether it is a hydrogen atom.
+    anchor
+        Whether it is an anchor, which may bind the core.
+    binds
+        Whether it is an atom of the core, to which anchors bind.
+    """
+
+    molecule: Integers
+    radius: Array
+    hydrogen: NDArray[np.bool_]
+    anchor: NDArray[np.bool_]
+    binds: NDArray[np.bool_]
+
+    def allowed(self, i: Integers, j: Integers, *, anchors: float = ANCHOR_RATIO) -> Array:
+        """Return the shortest allowed distance in Å of the atoms *i* from *j*."""
+        reach = self.radius[i] + self.radius[j]
+        own = (self.anchor[i] & self.binds[j]) | (self.anchor[j] & self.binds[i])
+        least = np.where(own, anchors, SMALLEST_RATIO) * reach
+        both = self.hydrogen[i] & self.hydrogen[j] & ~own
+        return np.where(both, np.maximum(least, SMALLEST_HYDROGEN_PAIR), least)
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Near pairs: atom numbers, the lattice vector in Å to be taken from x_i - x_j, allowed distance in Å."""
+
+    i: Integers
+    j: Integers
+    shift: Array | None
+    allowed: Array
+
+    def vectors(self, positions: Array) -> Array:
+        """Return x_i - x_j in Å over the image of the pair, shape (n, 3)."""
+        found: Array = positions[self.i] - positions[self.j]
+        return found if self.shift is None else found - self.shift
+
+
+def near_pairs(
+    positions: Array, kinds: Kinds, cell: Array, periodic: tuple[bool, bool], margin: float, skin: float
+) -> Pairs:
+    """Return the pairs closer than *margin* times the allowed distance plus *skin* Å.
+
+    Pairs within one molecule and within the core are left out; a molecule and its own periodic image
+    are a pair. Cost: linear in the number of atoms (k-d tree).
+    """
+    from scipy.spatial import cKDTree
+
+    reach = 2 * SMALLEST_RATIO * float(kinds.radius.max()) if len(positions) else 0.0
+    cutoff = max(reach, SMALLEST_HYDROGEN_PAIR) * margin + skin
+    points, parent, moved = _images(positions, cell, periodic, cutoff)
+    count = len(positions)
+    tree = cKDTree(points, compact_nodes=False, balanced_tree=False)
+    pairs = tree.query_pairs(cutoff, output_type="ndarray")
+    a, b = pairs[:, 0], pairs[:, 1]
+    i, j = parent[a], parent[b]
+    keep = (kinds.molecule[i] != kinds.molecule[j]) & ((a < count) | (b < count))
+    if moved is not None:
+        image = (a < count) != (b < count)
+        keep |= image & (kinds.molecule[i] == kinds.molecule[j]) & (kinds.molecule[i] >= 0)
+        # a contact across the border is found from both sides
+        keep &= ~image | np.where(a < count, i <= j, j <= i)
+    a, b, i, j = a[keep], b[keep], i[keep], j[keep]
+    allowed = kinds.allowed(i, j)
+    gap = points[a] - points[b]
+    close = np.einsum("ij,ij->i", gap, gap) < (margin * allowed + skin) ** 2
+    shift = None if moved is None else (moved[a] - moved[b])[close]
+    return Pairs(i[close], j[close], shift, allowed[close])
+
+
+def _images(
+    positions: Array, cell: Array, periodic: tuple[bool, bool], reach: float
+) -> tuple[Array, Integers, Array | None]:
+    """Return points, the atom each is, and x - point: atoms wrapped into the cell, then images around it."""
+    own = np.arange(len(positions))
+    if not any(periodic):
+        return positions, own, None
+    full = np.array(cell, dtype=float)
+    if abs(np.linalg.det(full)) < 1e-9:
+        full[2] = np.cross(full[0], full[1])
+    inverse = np.linalg.inv(full)
+    fraction = positions @ inverse
+    whole = np.floor(fraction)
+    whole[:, [not periodic[0], not periodic[1], True]] = 0.0
+    fraction = fraction - whole
+    points, parents, shifts = [positions - whole @ full], [own], [whole @ full]
+    depth = [reach * float(np.linalg.norm(inverse[:, k])) if periodic[k] else 0.0 for k in (0, 1)]
+    turns = [range(-int(np.ceil(d)), int(np.ceil(d)) + 1) for d in depth]
+    for m in turns[0]:
+        for n in turns[1]:
+            if m == n == 0:
+                continue
+            inside = np.ones(len(positions), dtype=bool)
+            for k, step in ((0, m), (1, n)):
+                if periodic[k]:
+                    inside &= (fraction[:, k] + step > -depth[k]) & (fraction[:, k] + step < 1 + depth[k])
+            chosen = own[inside]
+            points.append(points[0][inside] + m * full[0] + n * full[1])
+            parents.append(chosen)
+            shifts.append(shifts[0][inside] - m * full[0] - n * full[1])
+    return np.concatenate(points), np.concatenate(parents), np.concatenate(shifts)
