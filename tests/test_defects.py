@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -24,6 +23,7 @@ import qdsurf as qs
 from qdsurf.build.ions import Ions
 from qdsurf.build.sites import find_sites
 from qdsurf.build.symmetry import symmetry_of
+from qdsurf.cli import main
 from qdsurf.errors import AskError, ChargeError, PlacementError
 from qdsurf.model import Surface
 from qdsurf.model.contacts import radii
@@ -548,11 +548,15 @@ def test_adatoms_refused():
         qs.add_adatoms(full, "PbBr2", sites=[replace(here, position=here.position - 9.0 * here.normal)])
 
 
-def test_command_line(tmp_path):
+def test_command_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
     def run(*words: str) -> CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "qdsurf", *words], capture_output=True, text=True, cwd=tmp_path
-        )
+        monkeypatch.setattr(sys, "argv", ["qdsurf", *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, err = capsys.readouterr()
+        return CompletedProcess(words, int(end.value.code or 0), out, err)
 
     qs.write_structure(made("CsPbBr3 CsBr"), tmp_path / "slab.extxyz")
     qs.write_structure(made("PbS"), tmp_path / "pbs.extxyz")

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import product
-from math import ceil
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
-from qdsurf.build.ions import Ions
+from qdsurf.build.ions import Ions, shifts_within, wrapped
 from qdsurf.build.sites import images
-
-if TYPE_CHECKING:
-    from ase import Atoms
 
 Vectors = NDArray[np.float64]
 
@@ -107,19 +100,6 @@ def _lattice_vectors(ions: Ions, kinds: NDArray[np.int64]) -> list[Vectors]:
     return found
 
 
-def shifts_within(atoms: Atoms, reach: float) -> Vectors:
-    """Return the vectors in Å to the cell itself and to all its periodic images within *reach* Å."""
-    cell = atoms.cell.array
-    shifts = [np.zeros(3)]
-    for k in range(3):
-        if atoms.pbc[k]:
-            others = np.cross(cell[(k + 1) % 3], cell[(k + 2) % 3])
-            height = abs(float(cell[k] @ others)) / float(np.linalg.norm(others))
-            number = ceil(reach / height)
-            shifts = [s + n * cell[k] for s, n in product(shifts, range(-number, number + 1))]
-    return np.array(shifts)
-
-
 def _maps(ions: Ions, kinds: NDArray[np.int64], vector: Vectors) -> bool:
     """Return whether the ions shifted by *vector* fall on ions of the same species, where inside."""
     moved = ions.points + vector
@@ -141,11 +121,7 @@ def _occupied(
     from scipy.spatial import KDTree
 
     atoms = ions.surface.atoms
-    inverse = np.linalg.inv(atoms.cell.array) if atoms.pbc.any() else np.zeros((3, 3))
-    wrap = np.where(atoms.pbc, 1.0, 0.0)
-    cell = atoms.cell.array
-    inner = where - (np.floor(where @ inverse) * wrap) @ cell
-    points = ions.points - (np.floor(ions.points @ inverse) * wrap) @ cell
+    inner, points = wrapped(atoms, where), wrapped(atoms, ions.points)
     shifts = images(atoms)
     column = kinds * _KINDS_APART * apart
     near = np.column_stack([(points[None] + shifts[:, None]).reshape(-1, 3), np.tile(column, len(shifts))])

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qdsurf.build.bonds import ANY, BulkBonds, attract, stored_bonds
-from qdsurf.build.continuation import continued, shifts_within
-from qdsurf.build.ions import Ions
+from qdsurf.build.continuation import continued
+from qdsurf.build.ions import Ions, shifts_within, wrapped
 from qdsurf.build.substitution import DOPANT_CHARGES
 from qdsurf.errors import AskError, ChargeError
 from qdsurf.model.contacts import SMALLEST_RATIO, radius
@@ -51,9 +51,7 @@ class Growing:
         # the longest bond, or two of the largest radii
         self.reach = max([*(d for d, _ in bonds.values()), 3.5]) * LONG
         self._shifts = shifts_within(atoms, self.reach)
-        inner = atoms.positions
-        if atoms.pbc.any():
-            inner = inner - np.floor(inner @ np.linalg.inv(atoms.cell.array)) * atoms.pbc @ atoms.cell.array
+        inner = wrapped(atoms, atoms.positions)
         self._tree = KDTree((inner[None] + self._shifts[:, None]).reshape(-1, 3))
 
     @property
@@ -74,10 +72,7 @@ class Growing:
 
     def near(self, place: Vectors) -> list[tuple[int, float]]:
         """Return the atoms within reach of *place*, images included, with their distances in Å."""
-        atoms = self.ions.surface.atoms
-        if atoms.pbc.any():
-            cell = atoms.cell.array
-            place = place - np.floor(place @ np.linalg.inv(cell)) * atoms.pbc @ cell
+        place = wrapped(self.ions.surface.atoms, place)
         hits = self._tree.query_ball_point(place, self.reach)
         found = [(h % self.bare, float(np.linalg.norm(self._tree.data[h] - place))) for h in sorted(hits)]
         for k in range(self.bare, len(self.points)):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
+from itertools import product
+from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +15,9 @@ from qdsurf.build.bonds import ANY, Neighbours, bound_pairs, stored_bonds
 from qdsurf.build.sites import exposure_of
 from qdsurf.errors import AskError
 from qdsurf.model.nouns import Site, Surface
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 Vectors = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -66,6 +72,8 @@ class Ions:
         self.outermost[exposed.ions[exposed.outermost]] = True
         self._known = {s.atoms: (n, s) for n, s in reversed(list(enumerate(surface.sites))) if s.occupied}
         self._number = {f: n for n, f in enumerate(self.fragments)}
+        self._inner = wrapped(atoms, self.points)
+        self._reach = 0.0
 
     def _outward(self) -> Vectors:
         """Return the outward normal of each ion."""
@@ -206,6 +214,20 @@ class Ions:
         _, lengths = find_mic(self.points[ions] - self.points[start], atoms.cell, atoms.pbc)
         return np.asarray(lengths)
 
+    def near(self, ion: int, reach: float) -> list[tuple[float, str]]:
+        """Return distances in Å and species of the ions within *reach* of *ion*, images included, sorted."""
+        if self._reach < reach:
+            from scipy.spatial import KDTree
+
+            self._shifts = shifts_within(self.surface.atoms, reach)
+            self._tree = KDTree((self._inner[None] + self._shifts[:, None]).reshape(-1, 3))
+            self._reach = reach
+        place = self._inner[ion]
+        hits = np.array(self._tree.query_ball_point(place, reach), dtype=np.int64)
+        far = np.round(np.linalg.norm(self._tree.data[hits] - place, axis=1), 2)
+        names = [self.species[k] for k in (hits % len(self.points)).tolist()]
+        return sorted(zip(far.tolist(), names, strict=True))
+
     @cached_property
     def held(self) -> Numbers:
         """(n,) number of all counter-ions next to each ion, weak ones too: an ion with none floats."""
@@ -214,6 +236,27 @@ class Ions:
             self.points, np.array(self.species), self.around.bonds, atoms.cell.array, atoms.pbc
         )
         return np.bincount(i, minlength=len(self.points))
+
+
+def shifts_within(atoms: Atoms, reach: float) -> Vectors:
+    """Return the vectors in Å to the cell itself and to all its periodic images within *reach* Å."""
+    cell = atoms.cell.array
+    shifts = [np.zeros(3)]
+    for k in range(3):
+        if atoms.pbc[k]:
+            others = np.cross(cell[(k + 1) % 3], cell[(k + 2) % 3])
+            height = abs(float(cell[k] @ others)) / float(np.linalg.norm(others))
+            number = ceil(reach / height)
+            shifts = [s + n * cell[k] for s, n in product(shifts, range(-number, number + 1))]
+    return np.array(shifts)
+
+
+def wrapped(atoms: Atoms, points: Vectors) -> Vectors:
+    """Return *points* inside the cell of *atoms*, along its periodic directions."""
+    if not atoms.pbc.any():
+        return points
+    cell = atoms.cell.array
+    return np.asarray(points - np.floor(points @ np.linalg.inv(cell)) * atoms.pbc @ cell)
 
 
 def require_bare(surface: Surface, what: str) -> None:

@@ -135,7 +135,7 @@ def vacancies(
         members = members[np.argsort(ions.order[members], kind="stable")]
         first = int(members[0])
         depth, coordination = round(float(ions.depth[first]), 3), int(ions.coordination[first])
-        key = (depth, coordination, _environment(ions, first), int(ions.order[first]))
+        key = (depth, coordination, ions.near(first, _AROUND), int(ions.order[first]))
         rows.append((key, members, ions.site(first)))
     rows.sort(key=lambda row: row[0])
     labels = unlike([site_label(ions, int(members[0]), site) for _, members, site in rows])
@@ -254,13 +254,6 @@ def asked_ions(ions: Ions, species: str, where: Where) -> Numbers:
         if not len(chosen):
             raise AskError(f"{ions.surface.name} has no {species} at its surface; take where='all'")
     return chosen
-
-
-def _environment(ions: Ions, ion: int) -> tuple[tuple[float, str], ...]:
-    """Return distances and species around *ion*, which turning and relabelling the surface leave alone."""
-    far = ions.distances(ion, np.arange(len(ions.points)))
-    near = np.flatnonzero(far < _AROUND)
-    return tuple(sorted((round(float(far[k]), 2), ions.species[k]) for k in near.tolist()))
 
 
 def site_label(ions: Ions, ion: int, site: Site) -> str:
