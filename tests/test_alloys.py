@@ -463,8 +463,10 @@ def bulk_share(crystal, species):
 
 
 @pytest.mark.parametrize("termination", ["CsI", "PbI2"])
-@pytest.mark.parametrize(("mix", "ions"), [({"X": {"Br": 0.25, "I": 0.75}}, ("Br", "I")),
-                                           ({"A": {"Cs": 0.5, "FA": 0.5}}, ("Cs", "formamidinium"))])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mix", "ions"),
+    [({"X": {"Br": 0.25, "I": 0.75}}, ("Br", "I")), ({"A": {"Cs": 0.5, "FA": 0.5}}, ("Cs", "formamidinium"))],
+)
 def test_slabs_of_alloys(mix, ions, termination):
     parent = load_crystal("CsPbI3-cubic")
     made = qs.alloy(parent, mix, repeat=(2, 2, 2), seed=3)

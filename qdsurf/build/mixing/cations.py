@@ -97,7 +97,7 @@ def whole_repeat(repeat: object) -> tuple[int, int, int]:
         It is not three positive integers.
     """
     try:
-        given = tuple(repeat)  # type: ignore[arg-type]
+        given: tuple[Any, ...] = tuple(repeat)  # type: ignore[arg-type]
         x, y, z = (int(n) for n in given)
     except (TypeError, ValueError):
         given, (x, y, z) = (), (0, 0, 0)
