@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from qdsurf.cli.app import Json, Output, amount, app, finish
+from qdsurf.cli.show import as_json, print_table, say
 
 
 @app.command("attach")
@@ -30,3 +31,98 @@ def attach_(
     amounts = dict(amount(text) for text in ligands)
     base = read_surface(surface)
     finish(attach(base, amounts, unit=unit, seed=seed, best_effort=best_effort), output, json)  # type: ignore[arg-type]
+
+
+@app.command("ligands")
+def ligands_(
+    items: Annotated[list[str] | None, typer.Argument(help="Names on the shelf, or SMILES; several.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="List: SMILES and name a line, a CSV with a column smiles, or SDF.")
+    ] = None,
+    charge_state: Annotated[
+        str, typer.Option(help="as written, auto, neutral, anion, dianion, cation or zwitterion.")
+    ] = "as written",
+    anchor: Annotated[
+        str, typer.Option(help="SMARTS or name of a group; best takes the first of the ranking.")
+    ] = "best",
+    forms: Annotated[bool, typer.Option("--forms", help="All forms in which each can bind.")] = False,
+    sizes: Annotated[bool, typer.Option(help="Measure the straight conformer.")] = True,
+    workers: Annotated[int, typer.Option(help="Processes; 0 takes two for long lists.")] = 0,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Table to write: .csv or .json.")
+    ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    json: Json = False,
+) -> None:
+    """Say what ligands are: class, charge, anchors, denticity, site, length and footprint.
+
+    Lengths in Å, footprints in Å², dipoles in debye, positive where the positive end points away from
+    the surface. Ligands that cannot bind are rows with the reason, and the exit code is then 1.
+
+    Example: qdsurf ligands oleate "NCC(=O)O" "CCCCS" --charge-state auto
+    """
+    from qdsurf.errors import AskError
+    from qdsurf.ligands.protonation import check_state
+    from qdsurf.ligands.table import describe_ligands, read_list
+
+    wanted: list[str | tuple[str, str]] = [*(items or []), *(read_list(file) if file else [])]
+    if not wanted:
+        raise AskError("no ligand given: names or SMILES, or --file with a list of them")
+    check_state(charge_state)
+    if output is not None and output.suffix.lower() not in (".csv", ".json"):
+        raise AskError(f"the table is written as .csv or .json, not as {output.suffix!r}")
+    number = workers or (2 if len(wanted) > 200 else 1)
+    rows = list(
+        describe_ligands(
+            wanted,
+            charge_state=charge_state,  # type: ignore[arg-type]
+            anchor=anchor,
+            sizes=sizes,
+            forms=forms,
+            workers=number,
+        )
+    )
+    if output is not None:
+        output.write_text(_table_text(rows, output.suffix.lower()), encoding="utf-8")
+    if json:
+        as_json(rows)
+    elif csv:
+        say(_table_text(rows, ".csv").rstrip("\n"))
+    else:
+        _print_rows(rows)
+    failed = sum(row["status"] == "failed" for row in rows)
+    if failed:
+        say(f"{failed} of {len(rows)} failed", error=True)
+        raise typer.Exit(1)
+
+
+def _table_text(rows: list[dict[str, Any]], ending: str) -> str:
+    """Return *rows* as CSV or JSON."""
+    import csv
+    import io
+    import json
+
+    if ending == ".json":
+        return json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _print_rows(rows: list[dict[str, Any]]) -> None:
+    """Print the columns that fit a terminal; the cause in place of them where a row failed."""
+    from rich.table import Table
+
+    table = Table("ligand", "class", "charge", "binds by", "left free", "takes", "dent.", "Å", "Å²", "D")
+    for row in rows:
+        if row["status"] == "failed":
+            table.add_row(row["name"], "failed", "", row["cause"])
+            continue
+        sizes = (row["length_A"], row["footprint_A2"], row["dipole_D"])
+        table.add_row(
+            row["name"], row["cbc_class"], f"{row['charge']:+d}", row["anchors"], row["others"], row["binds"],
+            str(row["denticity"]), *("" if value is None else f"{value:.1f}" for value in sizes),
+        )  # fmt: skip
+    print_table(table)

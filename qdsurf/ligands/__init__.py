@@ -11,12 +11,15 @@ from qdsurf.ligands.salts import ions_of
 from qdsurf.ligands.shelf import load_ligand
 from qdsurf.ligands.sizes import Sizes, ligand_sizes
 from qdsurf.ligands.smiles import ligand_from_mol, ligand_from_smiles
+from qdsurf.ligands.table import describe_ligands, find_ligand
 
 __all__ = [
     "GROUPS",
     "Group",
     "Sizes",
+    "describe_ligands",
     "enumerate_forms",
+    "find_ligand",
     "free_form_atoms",
     "ions_of",
     "ligand_from_mol",

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 from qdsurf.errors import AnchorError
 from qdsurf.ligands.classes import classify, lone_electrons
-from qdsurf.ligands.groups import BY_NAME, GROUPS, Found, Group, find_groups, matches_of, pattern, ranked
+from qdsurf.ligands.groups import (
+    BY_NAME,
+    COMMON,
+    Found,
+    Group,
+    find_groups,
+    matches_of,
+    no_group,
+    pattern,
+    ranked,
+)
 from qdsurf.ligands.protonation import equivalent
 
 if TYPE_CHECKING:
@@ -34,9 +44,7 @@ def choose(mol: Mol, wanted: tuple[str, ...], reasons: list[str], smiles: str) -
             chosen = _alike(mol, found, wanted, smiles)
         reasons.extend(f"{one} was named as the anchor" for one in chosen)
     elif not found:
-        raise AnchorError(
-            f"{smiles!r} has no group that can bind; these can: {', '.join(group.name for group in GROUPS)}"
-        )
+        raise AnchorError(no_group(smiles))
     else:
         chosen = _unique(mol, found, reasons, smiles, best=wanted == (BEST,))
     return agree(mol, chosen, reasons, smiles)
@@ -72,8 +80,7 @@ def is_wanted(mol: Mol, found: Found, wanted: str) -> bool:
     query = pattern(wanted)
     if query is None:
         raise AnchorError(
-            f"anchor {wanted!r} is neither valid SMARTS nor a group; groups: {', '.join(BY_NAME)}, "
-            f"or {BEST!r}"
+            f"anchor {wanted!r} is neither valid SMARTS nor a group, such as {COMMON}, or {BEST!r}"
         )
     hits = [set(match) for match in mol.GetSubstructMatches(query, uniquify=False)]
     return any(set(found.atoms) & hit and found.whole >= hit for hit in hits) or any(

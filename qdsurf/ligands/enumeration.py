@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from qdsurf.errors import AnchorError, AskError
 from qdsurf.ligands.choose import agree
 from qdsurf.ligands.classes import group_charge
-from qdsurf.ligands.groups import GROUPS, Found, basicity, find_groups, ranked
+from qdsurf.ligands.groups import Found, basicity, find_groups, no_group, ranked
 from qdsurf.ligands.protonation import (
     ANION_OF_ACID,
     BASES,
@@ -90,9 +90,7 @@ def enumerate_forms(
     for form in _forms(mol):
         unique.setdefault(_key(form), form)
     if not unique:
-        raise AnchorError(
-            f"{smiles!r} has no group that can bind; these can: {', '.join(group.name for group in GROUPS)}"
-        )
+        raise AnchorError(no_group(smiles))
     ligands: list[Ligand] = []
     taken: dict[str, int] = {}
     for form in sorted(unique.values(), key=_rank):

@@ -195,6 +195,18 @@ GROUPS: tuple[Group, ...] = (
     _donor("disulfide", -9.0, "[SX2H0:1]([#6])[SX2]", weak=True),
 )
 BY_NAME = {group.name: group for group in GROUPS}
+COMMON = (
+    "carboxylate, phosphonate, sulfonate, thiolate, thiocyanate, halide, ammonium, amidinium, guanidinium, "
+    "metal salt, phosphine oxide, amine, pyridine, thiol, phosphine"
+)
+
+
+def no_group(smiles: str) -> str:
+    """Return the message that nothing in *smiles* can bind."""
+    return (
+        f"{smiles!r} has no group that can bind; such as these can: {COMMON} "
+        f"({len(GROUPS)} in qdsurf.ligands.GROUPS)"
+    )
 
 
 @cache

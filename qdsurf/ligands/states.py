@@ -58,11 +58,12 @@ def in_state(
 def _automatic(mol: Mol, wanted: Wanted, reasons: list[str], smiles: str) -> tuple[Mol, Wanted]:
     """Take the proton of the one acidic group, or of the one that *wanted* names; give it to an amine."""
     acids = acids_of(mol)
-    if not wanted and any(one.group.takes == "anion site" for one in find_groups(mol)):
+    free = wanted in ((), (BEST,))
+    if free and any(one.group.takes == "anion site" for one in find_groups(mol)):
         reasons.append("already an anion: no proton was taken")
         return mol, wanted
     bases = bases_of(mol)
-    if wanted and wanted != (BEST,):
+    if not free:
         acids = [one for one in acids if _names(mol, one, wanted)]
     if not acids:
         if bases:
@@ -73,8 +74,8 @@ def _automatic(mol: Mol, wanted: Wanted, reasons: list[str], smiles: str) -> tup
         return mol, wanted
     acid = _one_of(mol, acids, wanted, "can lose a proton", smiles)
     base = max(bases, key=lambda one: basicity(mol, one), default=None)
-    if base is not None and not wanted and gives_proton(acidity(mol, acid), basicity(mol, base)):
-        return _transfer(mol, acid, base, reasons, "the stronger base of the molecule"), ()
+    if base is not None and free and gives_proton(acidity(mol, acid), basicity(mol, base)):
+        return _transfer(mol, acid, base, reasons, "the stronger base of the molecule"), wanted
     if base is not None:
         reasons.append(f"{base} left neutral: it is no stronger base than the anion, or it was not asked for")
     anion = ANION_OF_ACID[acid.group.name]
