@@ -208,7 +208,7 @@ def test_dipoles_of_cinnamates_move_the_bands_as_their_substituents_say() -> Non
     ligands = [text.replace(" H", " plain") for text in ligands]
     shift = {}
     for text in ligands:
-        candidate = describe(item_of(text, ()))
+        candidate = describe(item_of(text, {}))
         assert not isinstance(candidate, str)
         option = next(o for o in candidate.options if o.near.group == "carboxylate")
         assert option.shape is not None
@@ -300,6 +300,12 @@ def test_failures_are_rows_with_their_cause() -> None:
     assert "no group" in errors["CCCC"]
     assert "oleate" in errors["olaete"]
     assert "bare ion" in errors["sodium"]
+
+
+def test_aliases_are_known_and_salts_are_sent_back_to_their_ions() -> None:
+    rows = by_name(qs.rank_ligands(["I-", "caesium-iodide"], "Pb2+", preset="affinity"))
+    assert rows["iodide"].rank == 1
+    assert "caesium and iodide" in rows["caesium-iodide"].error
 
 
 def test_wrong_questions_are_refused(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -115,26 +115,35 @@ class Candidate:
     notes: tuple[str, ...] = ()
 
 
-def item_of(given: str | Ligand | Item, shelf: Sequence[str]) -> Item:
+def shelf_names() -> dict[str, str]:
+    """Return the names and aliases of the ligands of the shelf, in lower case, with the name of the entry."""
+    names = list_shelf("ligands")
+    aliases = {str(a).lower(): n for n in names for a in read_entry("ligands", n).get("aliases", [])}
+    return {**aliases, **{name.lower(): name for name in names}}
+
+
+def item_of(given: str | Ligand | Item, shelf: Mapping[str, str]) -> Item:
     """Return the item that a shelf name, SMILES ("CCO" or "CCO name") or Ligand is.
 
     Parameters
     ----------
     shelf
-        Names on the shelf of ligands.
+        What :func:`shelf_names` returns.
     """
+    from qdsurf.ligands import load_ligand
+
     if isinstance(given, Item):
         return given
-    if not isinstance(given, str):
-        return Item(
-            name=given.name, smiles=given.smiles, anchors=tuple(anchor.name for anchor in given.anchors)
-        )
-    text = given.strip()
-    if text.lower() in {name.lower() for name in shelf}:
-        entry = read_entry("ligands", text)
-        return Item(name=entry["name"], smiles=entry["smiles"], anchors=tuple(entry["anchors"]))
-    smiles, _, name = text.partition(" ")
-    return Item(name=name.strip() or smiles, smiles=smiles)
+    if isinstance(given, str):
+        text = given.strip()
+        if text.lower() not in shelf:
+            smiles, _, name = text.partition(" ")
+            return Item(name=name.strip() or smiles, smiles=smiles)
+        given = load_ligand(shelf[text.lower()])
+    if given.ions:
+        ions = " and ".join(ion.name for ion in given.ions)
+        return Item(name=given.name, smiles=given.smiles, error=f"a salt of {ions}: rank its ions")
+    return Item(name=given.name, smiles=given.smiles, anchors=tuple(anchor.name for anchor in given.anchors))
 
 
 def describe(item: Item) -> Candidate | str:

@@ -1,6 +1,7 @@
 """One geometry of a molecule, made in milliseconds, and what is measured on it.
 
-The chain is stretched and nothing is optimised: good for a length, a footprint and the sign of a dipole.
+The chain is stretched and nothing is optimised: good for a length, a footprint and the sign of a dipole
+of each of ten thousand ligands. ``qdsurf.ligands.ligand_sizes`` measures one with more care.
 """
 
 from __future__ import annotations
@@ -21,8 +22,6 @@ Positions = NDArray[np.float64]
 
 # Four heavy atoms in a row around a bond of a chain that can turn.
 _TORSION = "[!#1]~[CX4,NX4,PX3,PX4,SX4]-;!@[CX4]~[!#1]"
-# Edge of the squares in Å into which the shadow of a molecule is divided.
-_PIXEL = 0.25
 # e Å in debye.
 DEBYE = 4.80320
 
@@ -97,35 +96,30 @@ def _backbone(mol: Mol) -> list[tuple[int, int, int, int]]:
 
 def shape_of(mol: Mol, anchor: Sequence[int], positions: Positions) -> Shape:
     """Return length, footprint and dipole of *mol* (with hydrogen atoms) bound by the atoms *anchor*."""
-    from rdkit import Chem
+    from ase import Atoms
 
-    table = Chem.GetPeriodicTable()
-    radii = np.array([table.GetRvdw(atom.GetAtomicNum()) for atom in mol.GetAtoms()])
-    heavy = np.array([atom.GetAtomicNum() > 1 for atom in mol.GetAtoms()])
+    from qdsurf.ligands.sizes import footprint
+
+    numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()])
+    heavy = numbers > 1
     moved = positions - positions[list(anchor)].mean(axis=0)
     axis = moved[heavy].mean(axis=0)
     norm = float(np.linalg.norm(axis))
-    axis = axis / norm if norm > 1e-6 else np.array([0.0, 0.0, 1.0])
-    height = moved @ axis
+    upright = _upright(moved, axis / norm if norm > 1e-6 else np.array([0.0, 0.0, 1.0]))
     return Shape(
-        length=round(float(max(height[heavy].max(), 0.0)), 4),
-        footprint=round(_shadow(moved, axis, radii), 4),
-        dipole=_dipole(mol, anchor, height),
+        length=round(float(max(upright[heavy, 2].max(), 0.0)), 4),
+        footprint=round(footprint(Atoms(numbers=numbers, positions=upright)), 4),
+        dipole=_dipole(mol, anchor, upright[:, 2]),
     )
 
 
-def _shadow(xyz: Positions, axis: Positions, radii: Positions) -> float:
-    """Return the area in Å^2 that spheres of *radii* at *xyz* cover when seen along *axis*."""
+def _upright(xyz: Positions, axis: Positions) -> Positions:
+    """Return *xyz* turned so that *axis* is +z."""
     helper = np.eye(3)[int(np.argmin(np.abs(axis)))]
     first = np.cross(helper, axis)
     first /= np.linalg.norm(first)
-    plane = xyz @ np.array([first, np.cross(axis, first)]).T
-    low, high = (plane - radii[:, None]).min(axis=0), (plane + radii[:, None]).max(axis=0)
-    x, y = (np.arange(a + _PIXEL / 2, b, _PIXEL) for a, b in zip(low, high, strict=True))
-    covered = np.zeros((len(x), len(y)), dtype=bool)
-    for (u, v), radius in zip(plane, radii, strict=True):
-        covered |= (x[:, None] - u) ** 2 + (y[None, :] - v) ** 2 <= radius**2
-    return float(covered.sum()) * _PIXEL**2
+    turned: Positions = xyz @ np.array([first, np.cross(axis, first), axis]).T
+    return turned
 
 
 def _dipole(mol: Mol, anchor: Sequence[int], height: Positions) -> float | None:

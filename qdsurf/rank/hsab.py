@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qdsurf.errors import AskError
-from qdsurf.library import list_shelf
+from qdsurf.errors import AskError, UnknownName
 from qdsurf.rank.hsab_tables import (
     ClassVote,
     Hardness,
@@ -198,10 +197,12 @@ def _ligand(text: str) -> Ligand:
     """Return the ligand of the shelf with that name, or of that SMILES."""
     from qdsurf.ligands import ligand_from_smiles, load_ligand
 
-    if text.lower() in {name.lower() for name in list_shelf("ligands")}:
-        return load_ligand(text)
     try:
-        return ligand_from_smiles(text, conformers=1)
+        return load_ligand(text)
+    except UnknownName:
+        pass
+    try:
+        return ligand_from_smiles(text)
     except AskError as error:
         raise AskError(
             f"{text!r} is no base of the hardness tables, no ligand of the shelf, and as SMILES: {error}"

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qdsurf.errors import AskError, QdsurfError
-from qdsurf.library import list_shelf
-from qdsurf.rank.candidates import Candidate, Item, Option, describe, item_of
+from qdsurf.rank.candidates import Candidate, Item, Option, describe, item_of, shelf_names
 from qdsurf.rank.hsab_tables import hardness_of
 from qdsurf.rank.ligand_terms import TERMS, Case, Value, can_bind
 from qdsurf.rank.pareto import pareto_front, rank_stability
 from qdsurf.rank.presets import Preset, load_preset
-from qdsurf.rank.targets import Target, target_of
+from qdsurf.rank.targets import Target, facet_rules, target_of
 
 if TYPE_CHECKING:
     from qdsurf.model.nouns import Ligand, Surface
@@ -153,7 +152,7 @@ def rank_ligands(
     if isinstance(ligands, str) or not ligands:
         raise AskError("give a list of ligands: names, SMILES or Ligand objects")
     chosen, goal = load_preset(preset), target_of(target)
-    shelf = list_shelf("ligands")
+    shelf = shelf_names()
     items = [item_of(given, shelf) for given in ligands]
     described = _describe_all(items, workers)
     folder = None if cache is None else Path(cache)
@@ -223,6 +222,8 @@ def _scored(
         for name, weight in preset.weights.items()
         if target.is_surface or not preset.rules[name].surface
     }
+    if not facet_rules(target):
+        active.pop("facet", None)
     total = sum(active.values())
     terms = {
         name: _term(TERMS[name](case), name, weight / total if total else 0.0, preset)

@@ -52,6 +52,8 @@ class TermRule:
         """What counts as good, in words."""
         if self.window:
             return f"between {self.window[0]:g} and {self.window[1]:g} {self.unit} is good"
+        if self.best < 0:
+            return "more negative is good"
         return f"{'more' if self.best > self.worst else 'less'} is good"
 
     def desirability(self, value: float) -> float:

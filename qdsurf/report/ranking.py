@@ -18,8 +18,9 @@ from qdsurf.rank.presets import Preset
 from qdsurf.report.assets import CSS
 
 _BLUE, _GREY = "#0072B2", "#9aa5b1"
-# Names beside marks; more of them would cover the plot.
-_NAMED = 12
+# Ranks and names written in the plot, and terms printed in a terminal; the files have all.
+_NAMED = 20
+_COLUMNS = 6
 
 
 def ranking_rows(rows: Sequence[RankedLigand]) -> list[dict[str, Any]]:
@@ -66,7 +67,7 @@ def pareto_figure(rows: Sequence[RankedLigand], preset: Preset, target: str) -> 
     if not ranked or len(preset.objectives) < 2:
         raise AskError("a Pareto plot needs ranked ligands and a preset with two objectives")
     x, y = list(preset.objectives)[:2]
-    figure = Figure(figsize=(7.5, 5.5), layout="constrained")
+    figure = Figure(figsize=(9.0, 5.5), layout="constrained")
     FigureCanvasAgg(figure)
     axis = figure.subplots()
     for front, colour, label in ((False, _GREY, "beaten by another"), (True, _BLUE, "Pareto front")):
@@ -82,28 +83,35 @@ def pareto_figure(rows: Sequence[RankedLigand], preset: Preset, target: str) -> 
     axis.set_axisbelow(True)
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
-    axis.margins(x=0.12, y=0.08)
-    axis.legend(frameon=False, loc="best", fontsize=9)
+    axis.margins(x=0.08, y=0.08)
+    axis.legend(frameon=False, loc="lower left", bbox_to_anchor=(1.02, 0.0), fontsize=9)
     return figure
 
 
 def _name_marks(axis: Any, rows: Sequence[RankedLigand], x: str, y: str) -> None:
-    """Write rank and name beside the best rows, moved up or down where two would overlap."""
-    taken: list[tuple[float, float]] = []
-    values = [row.objectives[y] for row in rows]
-    step = 0.035 * (max(values) - min(values) or 1.0)
-    wide = 0.30 * ((max(v := [r.objectives[x] for r in rows]) - min(v)) or 1.0)
-    for row in rows[:_NAMED]:
+    """Write the ranks beside the best marks, those of one mark together, and their names beside the plot."""
+    named = rows[:_NAMED]
+    span = [max(v) - min(v) or 1.0 for v in ([r.objectives[k] for r in rows] for k in (x, y))]
+    marks: list[tuple[float, float, list[str]]] = []
+    for row in named:
         left, height = row.objectives[x], row.objectives[y]
-        place = height
-        while any(abs(left - a) < wide and abs(place - b) < step for a, b in taken):
-            place += step
-        taken.append((left, place))
+        for a, b, ranks in marks:
+            if abs(a - left) < 0.04 * span[0] and abs(b - height) < 0.03 * span[1]:
+                ranks.append(str(row.rank))
+                break
+        else:
+            marks.append((left, height, [str(row.rank)]))
+    for left, height, ranks in marks:
         axis.annotate(
-            f"{row.rank} {row.name[:28]}", (left, height), xytext=(left, place), fontsize=8, parse_math=False,
-            textcoords="data", ha="left", va="center", color="#1c2430",
-            bbox={"boxstyle": "square,pad=0.1", "fc": "none", "ec": "none"}, annotation_clip=False,
-        ).set_x(left + wide * 0.05)  # fmt: skip
+            ", ".join(ranks),
+            (left, height),
+            xytext=(6, 0),
+            textcoords="offset points",
+            fontsize=9,
+            va="center",
+        )
+    names = "\n".join(f"{row.rank:>3}  {row.name[:30]}" for row in named)
+    axis.text(1.03, 1.0, names, transform=axis.transAxes, va="top", fontsize=9, parse_math=False)
 
 
 def ranking_page(rows: Sequence[RankedLigand], preset: Preset, target: str) -> str:
@@ -188,12 +196,13 @@ def _failed(rows: Sequence[RankedLigand]) -> str:
 
 
 def ranking_table(rows: Sequence[RankedLigand], preset: Preset, target: str, first: int) -> Any:
-    """Return a rich table of the *first* rows: score, its terms as values, Pareto front, stability."""
+    """Return a rich table of the *first* rows: score, the heaviest terms as values, front, stability."""
     from rich.table import Column, Table
 
-    names = list(next((row.terms for row in rows if row.terms), {}))
+    terms = next((row.terms for row in rows if row.terms), {})
+    names = sorted(terms, key=lambda name: -terms[name].weight)[:_COLUMNS]
     table = Table(
-        Column("rank", justify="right"), Column("ligand", no_wrap=True), "binds by",
+        Column("rank", justify="right"), Column("ligand", no_wrap=True), Column("binds by", min_width=14),
         Column("score", justify="right"), *[Column(n.replace("_", " "), justify="right") for n in names],
         "Pareto", Column("stable", justify="right"), title=f"{preset.title} on {target}",
     )  # fmt: skip
