@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from qdsurf.model.nouns import Ligand
 
 COLUMNS = (
-    "name", "smiles", "charge", "cbc_class", "binds", "anchors", "denticity", "others", "length_A",
+    "input", "name", "smiles", "charge", "cbc_class", "binds", "anchors", "denticity", "others", "length_A",
     "footprint_A2", "cone_angle_deg", "dipole_D", "source", "reasons", "status", "cause",
 )  # fmt: skip
 # Rows that one worker takes at a time.
@@ -157,7 +157,8 @@ def _rows(settings: Settings, item: str | tuple[str, str]) -> list[dict[str, Any
     """Return the rows of one item; whatever goes wrong with it becomes its row."""
     text, name = (item, None) if isinstance(item, str) else item
     try:
-        return [describe(ligand, sizes=settings.sizes) for ligand in _ligands(settings, text, name)]
+        found = _ligands(settings, text, name)
+        return [{**describe(ligand, sizes=settings.sizes), "input": text} for ligand in found]
     except Exception as error:
         cause = str(error) if isinstance(error, QdsurfError) else f"{type(error).__name__}: {error}"
         return [
