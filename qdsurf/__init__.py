@@ -22,6 +22,10 @@ _HOME = {
     "load_crystal": "qdsurf.crystals",
     "load_ligand": "qdsurf.ligands",
     "ligand_from_smiles": "qdsurf.ligands",
+    "ligand_from_mol": "qdsurf.ligands",
+    "ligand_sizes": "qdsurf.ligands",
+    "enumerate_forms": "qdsurf.ligands",
+    "describe_ligands": "qdsurf.ligands",
     "load_method": "qdsurf.methods",
     "load_surface": "qdsurf.build.surfaces",
     "list_shelf": "qdsurf.library",
@@ -75,7 +79,14 @@ if TYPE_CHECKING:
     from qdsurf.energy.binding import binding_energy
     from qdsurf.errors import AskError, QdsurfError, RunError
     from qdsurf.library import list_shelf
-    from qdsurf.ligands import ligand_from_smiles, load_ligand
+    from qdsurf.ligands import (
+        describe_ligands,
+        enumerate_forms,
+        ligand_from_mol,
+        ligand_from_smiles,
+        ligand_sizes,
+        load_ligand,
+    )
     from qdsurf.methods import load_method
     from qdsurf.model.files import read_surface, write_structure
     from qdsurf.rank.compositions import screen_formulas, tolerance
@@ -98,9 +109,13 @@ __all__ = [
     "binding_energy",
     "carve_dot",
     "cut_slab",
+    "describe_ligands",
     "enumerate_compositions",
+    "enumerate_forms",
     "hsab",
+    "ligand_from_mol",
     "ligand_from_smiles",
+    "ligand_sizes",
     "list_shelf",
     "load_campaign",
     "load_crystal",

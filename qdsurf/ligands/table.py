@@ -161,15 +161,8 @@ def _rows(settings: Settings, item: str | tuple[str, str]) -> list[dict[str, Any
         return [{**describe(ligand, sizes=settings.sizes), "input": text} for ligand in found]
     except Exception as error:
         cause = str(error) if isinstance(error, QdsurfError) else f"{type(error).__name__}: {error}"
-        return [
-            {
-                **dict.fromkeys(COLUMNS),
-                "name": name or text,
-                "smiles": text,
-                "status": "failed",
-                "cause": cause,
-            }
-        ]
+        blank = dict.fromkeys(COLUMNS)
+        return [{**blank, "input": text, "name": name or text, "status": "failed", "cause": cause}]
 
 
 def _ligands(settings: Settings, text: str, name: str | None) -> Sequence[Ligand]:
@@ -210,9 +203,7 @@ def read_list(path: Path) -> Iterator[str | tuple[str, str]]:
             yield from _from_csv(csv.DictReader(lines), path)
             return
         for line in lines:
-            smiles, _, name = (
-                line.strip().partition(" ") if "\t" not in line else line.strip().partition("\t")
-            )
+            smiles, _, name = line.strip().replace("\t", " ", 1).partition(" ")
             if smiles and not smiles.startswith("#"):
                 yield (smiles, name.strip()) if name.strip() else smiles
 
