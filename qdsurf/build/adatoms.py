@@ -134,11 +134,11 @@ def _starts(
             raise AskError("no site is given to add ions at")
         return [item if isinstance(item, Site) else known[item] for item in asked]
     kind = "on an anion" if charge > 0 else "on a cation"
-    pool = [s for s in known if s.kind == kind]
-    pool = pool or [s for s in known if s.kind == ION_KINDS[int(charge < 0)] and s.occupied]
-    pool = pool or [s for s in known if s.kind.startswith("on ")]
-    if surface.atoms.pbc.any():
-        pool = [s for s in pool if s.normal[2] > 0]
+    up = [s for s in known if not surface.atoms.pbc.any() or s.normal[2] > 0]
+    pool = [s for s in up if s.kind == kind]
+    # beside ions that lack nothing there is room too, but only where more places are asked for
+    for more in (ION_KINDS[int(charge < 0)], ION_KINDS[int(charge > 0)]):
+        pool += [s for s in up if s.kind == more and s.occupied] if len(pool) < count else []
     if not 1 <= count <= len(pool):
         raise AskError(f"{surface.name} has {len(pool)} places for ions; asked for {count}")
     from ase.geometry import find_mic
