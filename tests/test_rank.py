@@ -358,6 +358,18 @@ def test_a_surface_says_its_ions_spacing_and_facet(perovskite: Surface, galena_1
     assert flat.spacing == pytest.approx(5.9362 / 2**0.5, abs=1e-4)
 
 
+def test_a_dot_has_the_ions_and_the_spacing_of_its_faces() -> None:
+    crystal = qs.load_crystal("CsPbBr3-cubic")
+    dot = target_of(qs.carve_dot(crystal, shape="cube", cells=3))
+    slab = target_of(qs.cut_slab(crystal, (0, 0, 1), layers=3, termination="CsBr", repeat=(2, 2)))
+    assert dot.acid == slab.acid
+    assert dot.anion == slab.anion
+    assert dot.spacing == pytest.approx(slab.spacing)
+    rows = qs.rank_ligands(["oleate", "octylammonium", "lead-bromide"], qs.carve_dot(crystal, cells=3),
+                           preset="stable-passivation")  # fmt: skip
+    assert all(row.rank for row in rows)
+
+
 def test_crowding_needs_a_surface(perovskite: Surface) -> None:
     (bare,) = qs.rank_ligands(["oleate"], "Pb2+", preset="stable-passivation")
     (bound,) = qs.rank_ligands(["oleate"], perovskite, preset="stable-passivation")
@@ -491,6 +503,13 @@ def test_computed_charge_transfer_enters_a_preset(tmp_path: Path) -> None:
     )
     assert value(rows["C[S-]"], "charge_transfer") < value(rows["CC(=O)[O-]"], "charge_transfer") < 0
     assert len(list((tmp_path / "c").glob("*.json"))) == 2
+    slab = qs.cut_slab(qs.load_crystal("CsPbBr3-cubic"), (0, 0, 1), layers=2, termination="CsBr")
+    mixed = qs.rank_ligands(["C[S-]", "octylammonium"], slab, preset="affinity", electronic="gfn2-xtb")
+    assert {row.name: row.terms["charge_transfer"].weight for row in mixed} == {
+        "C[S-]": 0,
+        "octylammonium": 0,
+    }
+    assert by_name(mixed)["octylammonium"].terms["charge_transfer"].value is None
     bare = by_name(qs.rank_ligands(["C[S-]", "[I-]"], "Pb2+", preset=file))
     assert bare["C[S-]"].terms["charge_transfer"].value is None
     assert value(bare["[I-]"], "charge_transfer") == pytest.approx(-5.760, abs=1e-3)

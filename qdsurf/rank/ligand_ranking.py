@@ -119,7 +119,8 @@ def rank_ligands(
         Name of a preset, or a TOML file with weights of your own.
     electronic
         Method of the shelf with which Pearson's energy is computed for each ligand, "gfn2-xtb" for
-        instance; None takes it from the tables where they have it.
+        instance, and shown as the term ``charge_transfer``; None takes it from the tables, for presets
+        that weigh it.
     cache
         Folder for computed values.
     workers
@@ -193,7 +194,9 @@ def _best(
         raise  # a missing engine or a method that takes no charge is the same for every ligand
     except QdsurfError as error:
         return RankedLigand(rank=None, name=item.name, smiles=item.smiles, error=str(error))
-    make = partial(_scored, candidate, target=target, preset=preset, energy=energy)
+    make = partial(
+        _scored, candidate, target=target, preset=preset, energy=energy, show_energy=method is not None
+    )
     rows = [make(option) for option in possible]
     return max(rows, key=lambda row: row.score or 0.0)
 
@@ -213,7 +216,13 @@ def _pearson_energy(
 
 
 def _scored(
-    candidate: Candidate, option: Option, *, target: Target, preset: Preset, energy: float | None
+    candidate: Candidate,
+    option: Option,
+    *,
+    target: Target,
+    preset: Preset,
+    energy: float | None,
+    show_energy: bool,
 ) -> RankedLigand:
     """Return the row of one way of binding, not yet placed among the others."""
     case = Case(candidate=candidate, option=option, target=target, preset=preset, energy=energy)
@@ -224,6 +233,9 @@ def _scored(
     }
     if not facet_rules(target):
         active.pop("facet", None)
+    if show_energy:
+        # Asked for by name: shown even where the preset gives it no weight.
+        active.setdefault("charge_transfer", 0.0)
     total = sum(active.values())
     terms = {
         name: _term(TERMS[name](case), name, weight / total if total else 0.0, preset)

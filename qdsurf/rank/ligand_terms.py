@@ -33,7 +33,6 @@ class Case:
     option: Option
     target: Target
     preset: Preset
-    dipole_known: bool = True
     energy: float | None = None
 
 

@@ -170,7 +170,10 @@ def _root(recipe: Any) -> Any:
 
 
 def _spacing(surface: Surface, sites: Sequence[Site]) -> tuple[float | None, float | None]:
-    """Return the median distance in Å from a site to the next like it, and the area in Å^2 for one."""
+    """Return the median distance in Å from a site to the next like it, and the area in Å^2 for one.
+
+    On a dot the area is the square of the distance, exact for a square net only.
+    """
     from scipy.spatial import cKDTree  # type: ignore[attr-defined]
 
     if surface.atoms.pbc.any():
@@ -181,9 +184,17 @@ def _spacing(surface: Surface, sites: Sequence[Site]) -> tuple[float | None, flo
         images = np.array([points + i * cell[0] + j * cell[1] for i in (-1, 0, 1) for j in (-1, 0, 1)])
         distances = cKDTree(images.reshape(-1, 3)).query(points, k=2)[0][:, 1]
         return float(np.median(distances)), area / len(top)
-    if len(sites) < 2:
+    # Sites round an edge are near each other but share no plane: one face, the largest, is measured.
+    faces: dict[tuple[float, ...], list[Site]] = {}
+    for site in sites:
+        if site.location == "face":
+            faces.setdefault(tuple(np.round(site.normal, 2) + 0.0), []).append(site)
+    chosen = max(faces.values(), key=len, default=list(sites))
+    if len(chosen) < 2:
+        chosen = list(sites)
+    if len(chosen) < 2:
         return None, None
-    points = np.array([site.position for site in sites])
+    points = np.array([site.position for site in chosen])
     spacing = float(np.median(cKDTree(points).query(points, k=2)[0][:, 1]))
     return spacing, spacing**2
 
