@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 
 import numpy as np
@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 
 from qdsurf.build.cuts import Cut
 from qdsurf.build.faces import Flip
-from qdsurf.build.layout import Layout, images, joined, kept, lay_out, replaced, spread
+from qdsurf.build.layout import Layout, images, joined, kept, lay_out, replaced, spread, tiled
 from qdsurf.build.planes import Stack
-from qdsurf.build.repeats import compact
+from qdsurf.build.repeats import between, compact
 from qdsurf.crystals import COMMON_CHARGES
 from qdsurf.errors import AskError, ChargeError
 from qdsurf.model.nouns import Crystal
 
 # A repeat of more surface cells than this is not proposed.
 _MOST_CELLS = 64
+# Patterns are looked for in cells of up to so many surface cells, and repeated.
+_MOST_TILED = 16
 
 Indices = NDArray[np.int_]
 
@@ -115,12 +117,30 @@ class Compensation:
         ChargeError
             The rule cannot take the charge or the dipole away; gives numbers and a repeat that could.
         """
-        flip = self._flip()
+        cells = self._cells()
+        # the smallest cell in which the rule works is repeated, so that the pattern is ordered
+        for rows in between(self.repeat, self.stack.cell[:2, :2], _MOST_TILED):
+            share, rest = divmod(self.charge * round(float(np.linalg.det(rows))), cells)
+            made = None if rest else replace(self, repeat=rows, charge=share)._made()
+            if made is not None:
+                return tiled(made[0], rows, self.repeat), made[1]
+        made = self._made()
+        if made is None:
+            raise ChargeError(self._refusal())
+        return made
+
+    def _made(self) -> tuple[Layout, Flip | None] | None:
+        """Return the ions after the rule and the operation between the faces; None where it fails."""
+        flip = next((f for f in self.cut.flips if f.keeps(self.repeat)), None)
+        if flip is None and self.symmetric:
+            return None
         body, low, high = self._body()
-        if self.rule.name == "half":
-            top, bottom = self._half(body, high), self._half(body, low)
-        else:
-            top, bottom = self._amounts(body, low, high)
+        amounts = self._amounts(body, low, high)
+        if amounts is None:
+            return None
+        top, bottom = amounts
+        if top != bottom and not self.symmetric:
+            flip = None
         chosen = spread(body, high, top)
         if flip is None:
             mirrored = spread(body, low, bottom)
@@ -140,17 +160,6 @@ class Compensation:
         cap = {self.rule.cap: self.rule.charge} if self.rule.cap else {}
         return {**self.crystal.charges, **cap}
 
-    def _flip(self) -> Flip | None:
-        """Return the first operation between the faces that the supercell keeps."""
-        usable = [flip for flip in self.cut.flips if flip.keeps(self.repeat)]
-        if usable or not self.symmetric:
-            return usable[0] if usable else None
-        raise ChargeError(
-            f"{self.name}: the faces are related by a {self.cut.flips[0].name}, which the repeat "
-            f"{self.repeat.tolist()} does not keep, so that no choice of ions leaves both faces equal; take "
-            f"(2, 2) or [[1, 1], [1, -1]], or symmetric=False"
-        )
-
     def _body(self) -> tuple[Layout, Indices, Indices]:
         """Return the ions of the slab, and which of them the rule can take or put on the two faces."""
         layout, last = lay_out(self.cut.planes, self.stack, self.repeat), len(self.cut.planes) - 1
@@ -158,44 +167,67 @@ class Compensation:
             return layout, np.flatnonzero(layout.layer == 0), np.flatnonzero(layout.layer == last)
         below = lay_out([self.cut.below], self.stack, self.repeat, -1)
         above = lay_out([self.cut.above], self.stack, self.repeat, last + 1)
-        charges = self.crystal.charges
-        # the cap goes where the crystal would have its next ions of the same sign
-        sides = [kept(side, np.sign(side.charges(charges)) == self.rule.charge) for side in (below, above)]
+        sides = [
+            kept(side, np.isin(side.species(), continued(self.cut, self.rule, self.crystal)))
+            for side in (below, above)
+        ]
         body = joined(replaced(sides[0], self.rule.cap), layout, replaced(sides[1], self.rule.cap))
         return body, np.flatnonzero(body.layer == -1), np.flatnonzero(body.layer == last + 1)
 
-    def _half(self, layout: Layout, here: Indices) -> dict[str, int]:
-        """Return half the number of ions of each species of one plane."""
-        counts = Counter(layout.species()[here].tolist())
-        odd = [f"{n} {s}" for s, n in sorted(counts.items()) if n % 2]
-        if odd:
-            raise ChargeError(
-                f"{self.name}: compensate='half' cannot halve {', '.join(odd)} in the outermost plane of "
-                f"this cell; take a repeat of an even number of surface cells"
-            )
-        return {s: n // 2 for s, n in sorted(counts.items())}
-
-    def _amounts(self, layout: Layout, low: Indices, high: Indices) -> tuple[dict[str, int], dict[str, int]]:
+    def _amounts(
+        self, body: Layout, low: Indices, high: Indices
+    ) -> tuple[dict[str, int], dict[str, int]] | None:
         """Return how many ions of each species the rule takes (or places it fills), top and bottom."""
-        cells = round(float(np.linalg.det(self.repeat)))
+        if self.rule.name == "half":
+            counts = [Counter(body.species()[here].tolist()) for here in (high, low)]
+            if any(n % 2 for side in counts for n in side.values()):
+                return None
+            top, bottom = ({s: n // 2 for s, n in sorted(side.items())} for side in counts)
+            return top, bottom
+        plan = self._plan(*self._faces(body, low, high), self._cells())
+        return (plan.top, plan.bottom) if plan is not None and plan.residual <= self.max_dipole else None
+
+    def _cells(self) -> int:
+        """Return the number of surface cells."""
+        return round(float(np.linalg.det(self.repeat)))
+
+    def _faces(self, body: Layout, low: Indices, high: Indices) -> tuple[_Face, _Face]:
+        """Return the top and the bottom face."""
         middle = (self.cut.planes[0].bottom + self.cut.planes[-1].top) / 2
         faces = []
         for here in (high, low):
-            counts = Counter(layout.species()[here].tolist())
-            height = float(layout.height[here].mean()) - middle if len(here) else 0.0
-            faces.append(_Face(counts={s: n // cells for s, n in sorted(counts.items())}, height=height))
-        first = self._plan(faces[0], faces[1], cells)
-        if first is not None and first.residual <= self.max_dipole:
-            return first.top, first.bottom
-        raise ChargeError(self._refusal(faces[0], faces[1], cells, first))
+            counts = Counter(body.species()[here].tolist())
+            height = float(body.height[here].mean()) - middle if len(here) else 0.0
+            shares = {s: n // self._cells() for s, n in sorted(counts.items())}
+            faces.append(_Face(counts=shares, height=height))
+        return faces[0], faces[1]
 
-    def _refusal(self, top: _Face, bottom: _Face, cells: int, first: _Plan | None) -> str:
-        """Return why the rule does not work with *cells* surface cells, and what would."""
+    def _refusal(self) -> str:
+        """Return why the rule does not work in this cell, and what would."""
+        if self.symmetric and not any(flip.keeps(self.repeat) for flip in self.cut.flips):
+            return (
+                f"{self.name}: the faces are related by a {self.cut.flips[0].name}, which the repeat "
+                f"{self.repeat.tolist()} does not keep, so that no choice of ions leaves both faces equal; "
+                f"take (2, 2) or [[1, 1], [1, -1]], or symmetric=False"
+            )
+        body, low, high = self._body()
+        if self.rule.name == "half":
+            counts = Counter(body.species()[high].tolist())
+            odd = ", ".join(f"{n} {s}" for s, n in sorted(counts.items()) if n % 2)
+            return (
+                f"{self.name}: compensate='half' cannot halve {odd} in the outermost plane of this cell; "
+                f"take a repeat of an even number of surface cells"
+            )
+        return self._shortage(*self._faces(body, low, high), self._cells())
+
+    def _shortage(self, top: _Face, bottom: _Face, cells: int) -> str:
+        """Return what the faces lack with *cells* surface cells, and how many would do."""
         about = (
             f"{self.name}: compensate={str(self.rule)!r} cannot take away the charge "
             f"{self.cut.charge:+d} and the dipole of {self.cut.dipole + 0.0:+.2f} e Å per surface cell "
             f"in {cells} surface cell{'s' if cells > 1 else ''}"
         )
+        first = self._plan(top, bottom, cells)
         if self.rule.cap and self.symmetric and self.cut.charge * self.rule.charge > 0:
             other = "Na" if self.rule.charge < 0 else "Cl"
             return (
@@ -242,6 +274,16 @@ class Compensation:
         # a plane that loses more than half of its ions would be another termination
         most = sum(face.counts.values()) * cells / (1 if self.rule.cap else 2)
         return found if found is not None and sum(found.values()) <= most else None
+
+
+def continued(cut: Cut, rule: Rule, crystal: Crystal) -> list[str]:
+    """Return the species of the next planes outside *cut* at whose places the cap of *rule* sits.
+
+    These are ions of its own charge, or of its sign where there are none.
+    """
+    found = {i.species: crystal.charges[i.species] for p in (cut.below, cut.above) for i in p.ions}
+    equal = sorted(s for s, q in found.items() if q == rule.charge)
+    return equal or sorted(s for s, q in found.items() if q * rule.charge > 0)
 
 
 @dataclass(frozen=True, kw_only=True)

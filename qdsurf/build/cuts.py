@@ -55,22 +55,20 @@ class Cut:
 
 def find_cuts(crystal: Crystal, planes: Stack, layers: int, symmetric: bool) -> list[Cut]:
     """Return the ways to cut a slab, the best first: neutral, non-polar, thin, low charges outside."""
-    found = _cuts(crystal, planes, layers, symmetric, by_charge=False)
-    if symmetric and not found:
-        found = _cuts(crystal, planes, layers, symmetric, by_charge=True)
-    return found
-
-
-def _cuts(crystal: Crystal, planes: Stack, layers: int, symmetric: bool, *, by_charge: bool) -> list[Cut]:
-    """Return the cuts whose faces are related by operations of one kind."""
-    operations = flips(crystal, planes, by_charge=by_charge)
+    exact = flips(crystal, planes)
+    # in an alloy no operation relates the ions, but there are some that relate the sites
+    alike = len(set(crystal.charges.values())) < len(crystal.charges)
+    of_sites = flips(crystal, planes, by_charge=True) if alike else []
     count = len(planes.planes)
     whole = layers * count // planes.units
     found: list[tuple[tuple[Any, ...], Cut]] = []
     for start in range(count):
         for extra in range(count // planes.units if symmetric else 1):
             chosen = tuple(planes.plane(n) for n in range(start, start + whole + extra))
-            related = relating(operations, planes, chosen[0].bottom, chosen[-1].top)
+            heights = chosen[0].bottom, chosen[-1].top
+            related = relating(exact, planes, *heights)
+            mixed = not related
+            related = related or relating(of_sites, planes, *heights)
             if symmetric and not related:
                 continue
             cut = Cut(
@@ -78,22 +76,26 @@ def _cuts(crystal: Crystal, planes: Stack, layers: int, symmetric: bool, *, by_c
                 below=planes.plane(start - 1),
                 above=planes.plane(start + whole + extra),
                 flips=related,
-                mixed=by_charge,
+                mixed=mixed and bool(related),
                 charge=sum(crystal.charges[ion.species] for plane in chosen for ion in plane.ions),
                 dipole=_moment(crystal, chosen),
             )
-            key = (
-                cut.charge != 0,
-                abs(cut.dipole) > POLAR,
-                extra,
-                max(abs(crystal.charges[ion.species]) for ion in chosen[-1].ions),
-                -round(planes.gap_below(start), 3),
-                start,
-            )
-            found.append((key, cut))
+            found.append((_merit(crystal, planes, cut, start, extra), cut))
             break
     found.sort(key=lambda item: item[0])
     return [cut for _, cut in found]
+
+
+def _merit(crystal: Crystal, planes: Stack, cut: Cut, start: int, extra: int) -> tuple[Any, ...]:
+    """Return what puts the cut from plane *start* with *extra* planes into its order."""
+    return (
+        cut.charge != 0,
+        abs(cut.dipole) > POLAR,
+        extra,
+        max(abs(crystal.charges[ion.species]) for ion in cut.planes[-1].ions),
+        -round(planes.gap_below(start), 3),
+        start,
+    )
 
 
 def _moment(crystal: Crystal, planes: Sequence[Plane]) -> float:

@@ -115,6 +115,22 @@ def joined(*layouts: Layout) -> Layout:
     )
 
 
+def tiled(layout: Layout, rows: NDArray[np.int_], repeat: NDArray[np.int_]) -> Layout:
+    """Return the ions of *layout*, made over the supercell *rows*, over the larger one *repeat*."""
+    times = np.round(repeat @ np.linalg.inv(rows)).astype(int)
+    cells = vectors_inside(times)
+    order = np.argsort(np.tile(layout.layer, len(cells)), kind="stable")
+    place = np.repeat(cells, len(layout.kind), axis=0) + np.tile(layout.place, (len(cells), 1))
+    return replace(
+        layout,
+        cell=times @ layout.cell,
+        kind=np.tile(layout.kind, len(cells))[order],
+        place=np.asarray((place[order] @ np.linalg.inv(times) + 1e-7) % 1.0 - 1e-7, dtype=np.float64),
+        height=np.tile(layout.height, len(cells))[order],
+        layer=np.tile(layout.layer, len(cells))[order],
+    )
+
+
 def images(
     layout: Layout,
     flip: Flip,

@@ -55,22 +55,49 @@ def vectors_inside(repeat: NDArray[np.int_]) -> NDArray[np.int_]:
 
 def compact(surface: NDArray[np.float64], cells: int) -> list[list[int]]:
     """Return the supercell of so many surface cells whose vectors are shortest, as repeat takes it."""
-    best: tuple[float, list[list[int]]] = (np.inf, [[cells, 0], [0, 1]])
-    for a in (n for n in range(1, cells + 1) if cells % n == 0):
-        for b in range(cells // a):
-            rows = np.array([[a, b], [0, cells // a]])
-            vectors = rows @ surface
-            while True:
-                long = int(np.argmax(np.linalg.norm(vectors, axis=1)))
-                short = 1 - long
-                overlap = float(vectors[long] @ vectors[short] / (vectors[short] @ vectors[short]))
-                if abs(overlap) < 0.5 + 1e-6:
-                    break
-                times = round(overlap)
-                rows[long] -= times * rows[short]
-                vectors = rows @ surface
-            length = round(float(np.linalg.norm(vectors, axis=1).max()), 6)
-            if length < best[0]:
-                rows = rows if np.linalg.det(rows) > 0 else rows[::-1]
-                best = (length, rows.tolist())
-    return best[1]
+    rows = min(
+        (reduced(rows, surface) for rows in _lattices(cells)),
+        key=lambda rows: round(float(np.linalg.norm(rows @ surface, axis=1).max()), 6),
+    )
+    return rows.tolist()  # type: ignore[no-any-return]
+
+
+def between(repeat: NDArray[np.int_], surface: NDArray[np.float64], most: int) -> list[NDArray[np.int_]]:
+    """Return the supercells smaller than *repeat* of which it is a supercell, the smallest first.
+
+    They have up to *most* surface cells; those of one size come with the shortest vectors first.
+    """
+    cells = round(float(np.linalg.det(repeat)))
+    found = []
+    for number in (n for n in range(1, min(most, cells - 1) + 1) if cells % n == 0):
+        for given in _lattices(number):
+            times = repeat @ np.linalg.inv(given)
+            if np.allclose(times, np.round(times), atol=1e-6):
+                rows = reduced(given, surface)
+                length = round(float(np.linalg.norm(rows @ surface, axis=1).max()), 6)
+                found.append((number, length, rows.tolist(), rows))
+    return [item[3] for item in sorted(found, key=lambda item: item[:3])]
+
+
+def _lattices(cells: int) -> list[NDArray[np.int_]]:
+    """Return every superlattice of so many cells once, as rows in Hermite normal form."""
+    return [
+        np.array([[a, b], [0, cells // a]])
+        for a in range(1, cells + 1)
+        if cells % a == 0
+        for b in range(cells // a)
+    ]
+
+
+def reduced(rows: NDArray[np.int_], surface: NDArray[np.float64]) -> NDArray[np.int_]:
+    """Return the same superlattice with its shortest vectors as rows, right-handed."""
+    rows = rows.copy()
+    while True:
+        vectors = rows @ surface
+        long = int(np.argmax(np.round(np.linalg.norm(vectors, axis=1), 6)))
+        short = vectors[1 - long]
+        overlap = float(vectors[long] @ short / (short @ short))
+        if abs(overlap) < 0.5 + 1e-6:
+            break
+        rows[long] -= round(overlap) * rows[1 - long]
+    return rows if np.linalg.det(rows) > 0 else rows[::-1].copy()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qdsurf.build.assemble import set_roles
 from qdsurf.build.bonds import bulk_bonds, with_cap
-from qdsurf.build.compensation import Compensation, Rule, read_rule
+from qdsurf.build.compensation import Compensation, Rule, continued, read_rule
 from qdsurf.build.cuts import POLAR, Cut, find_cuts, listed, matching
 from qdsurf.build.faces import Flip
 from qdsurf.build.layout import Layout, assemble, lay_out
@@ -124,8 +124,7 @@ def cut_slab(
     atoms = assemble(made.layout, vacuum)
     bonds = bulk_bonds(crystal.atoms, crystal.charges, scale=scale)
     if made.rule is not None and made.rule.cap:
-        alike = [s for s, q in crystal.charges.items() if q * made.rule.charge > 0]
-        bonds = with_cap(bonds, made.rule.cap, alike)
+        bonds = with_cap(bonds, made.rule.cap, continued(made.cut, made.rule, crystal))
     atoms.info["bulk_bonds"] = bonds
     set_roles(atoms, made.charges)
     if fixed is not None:
