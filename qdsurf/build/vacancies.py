@@ -260,7 +260,10 @@ def site_label(ions: Ions, ion: int, site: Site) -> str:
     """Return where *ion* is, in words."""
     facet = f"({''.join(map(str, site.facet))}) " if site.facet and site.location != INSIDE else ""
     layer = f"layer {site.layer}" if site.layer >= 0 else f"{ions.depth[ion]:.1f} Å deep"
-    return f"{facet}{site.location}, {layer}, {ions.coordination[ion]} of {ions.whole[ion]} bonds"
+    held, whole = int(ions.coordination[ion]), int(ions.whole[ion])
+    # a cap lacks nothing with one bond, and may have more
+    bonds = f"{held} of {whole} bonds" if held <= whole else f"{held} bonds"
+    return f"{facet}{site.location}, {layer}, {bonds}"
 
 
 def unlike(labels: list[str]) -> list[str]:
