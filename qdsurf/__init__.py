@@ -49,6 +49,7 @@ _HOME = {
     "load_campaign": "qdsurf.campaign",
     "screen": "qdsurf.campaign",
     "validate": "qdsurf.validation",
+    "write_picture": "qdsurf.report.picture",
     "write_report": "qdsurf.report",
     "enumerate_compositions": "qdsurf.rank.enumeration",
     "screen_formulas": "qdsurf.rank.compositions",
@@ -95,6 +96,7 @@ if TYPE_CHECKING:
     from qdsurf.rank.hsab import hsab
     from qdsurf.rank.ligand_ranking import rank_ligands
     from qdsurf.report import write_report
+    from qdsurf.report.picture import write_picture
     from qdsurf.validation import validate
 
 __all__ = [
@@ -139,6 +141,7 @@ __all__ = [
     "vacancy_groups",
     "validate",
     "write_crystal",
+    "write_picture",
     "write_report",
     "write_structure",
 ]

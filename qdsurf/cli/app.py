@@ -31,9 +31,21 @@ Output = Annotated[
     Path | None, typer.Option("-o", "--output", help="File to write; its ending is the format.")
 ]
 
+Picture = Annotated[Path | None, typer.Option("--png", help="Picture to draw: .png, .svg or .pdf.")]
 
-def finish(surface: Surface, output: Path | None, json: bool, more: Mapping[str, Any] | None = None) -> None:
-    """Write *surface* if a file was asked for, and print what it is, and what *more* there is to say."""
+
+def finish(
+    surface: Surface,
+    output: Path | None,
+    json: bool,
+    more: Mapping[str, Any] | None = None,
+    png: Path | None = None,
+) -> None:
+    """Write and draw *surface* if asked for, and print what it is, and what *more* there is to say."""
+    if png is not None:
+        from qdsurf.report.picture import write_picture
+
+        write_picture(surface, png)
     if output is not None:
         from qdsurf.model.files import write_structure
 

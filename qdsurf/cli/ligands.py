@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qdsurf.cli.app import Json, Output, amount, app, finish
+from qdsurf.cli.app import Json, Output, Picture, amount, app, finish
 from qdsurf.cli.show import as_json, print_table, say
 
 
@@ -19,6 +19,7 @@ def attach_(
     seed: Annotated[int, typer.Option(help="Another seed, another pose.")] = 0,
     best_effort: Annotated[bool, typer.Option(help="Keep what finds room.")] = False,
     output: Output = None,
+    png: Picture = None,
     json: Json = False,
 ) -> None:
     """Bind ligands to a surface and print its ledger and worst contact.
@@ -30,7 +31,8 @@ def attach_(
 
     amounts = dict(amount(text) for text in ligands)
     base = read_surface(surface)
-    finish(attach(base, amounts, unit=unit, seed=seed, best_effort=best_effort), output, json)  # type: ignore[arg-type]
+    bound = attach(base, amounts, unit=unit, seed=seed, best_effort=best_effort)  # type: ignore[arg-type]
+    finish(bound, output, json, png=png)
 
 
 @app.command("ligands")

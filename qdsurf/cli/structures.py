@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qdsurf.cli.app import Json, Output, app, finish, length, number, pair, repeats, sizes
+from qdsurf.cli.app import Json, Output, Picture, app, finish, length, number, pair, repeats, sizes
 from qdsurf.cli.show import as_json, print_table, say
 
 
@@ -28,6 +28,7 @@ def slab(
     max_dipole: Annotated[float | None, typer.Option(help="Accepted dipole, e Å per surface cell.")] = None,
     terminations: Annotated[bool, typer.Option("--terminations", help="List the terminations only.")] = False,
     output: Output = None,
+    png: Picture = None,
     json: Json = False,
 ) -> None:
     """Cut a slab and print its ledger.
@@ -60,7 +61,7 @@ def slab(
         surface = load_surface(crystal, **asked)
     else:
         surface = cut_slab(load_crystal(crystal), hkl or "001", **{"layers": 3, **asked})
-    finish(surface, output, json, slabs.facts(surface))
+    finish(surface, output, json, slabs.facts(surface), png=png)
 
 
 @app.command()
@@ -84,6 +85,7 @@ def dot(
     center: Annotated[str | None, typer.Option(help="atom, bond, void, or a species.")] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another spread of vacancies.")] = 0,
     output: Output = None,
+    png: Picture = None,
     json: Json = False,
 ) -> None:
     """Carve a dot and print its ledger.
@@ -107,7 +109,7 @@ def dot(
         center=center,
         seed=seed,
     )
-    finish(surface, output, json)
+    finish(surface, output, json, png=png)
 
 
 def _terminations(texts: list[str] | None) -> Any:
