@@ -23,6 +23,8 @@ SHELVES = {
     "surfaces": "structures/surfaces",
     "radii": "structures/radii",
     "calculators": "calculators",
+    "calculations": "calculators/exports",
+    "potentials": "calculators/potentials",
 }
 _KIND = {
     "bulk": "crystal",
@@ -30,6 +32,8 @@ _KIND = {
     "surfaces": "surface",
     "radii": "radii set",
     "calculators": "method",
+    "calculations": "calculation",
+    "potentials": "table of potentials",
 }
 
 
