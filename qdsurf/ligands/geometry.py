@@ -146,20 +146,20 @@ def _set_metal_bonds(mol: Mol, conformer: Any) -> None:
 
 
 def simple_geometry(mol: Mol) -> Positions | None:
-    """Return the geometry of one atom, or of a metal with monoatomic ligands; None for the rest.
+    """Return the geometry of one atom, of a metal with monoatomic ligands, or of PF6-; None for the rest.
 
-    Force fields have no parameters for most of these metals, and covalent radii with the angle of the
-    coordination number are as good a start.
+    Force fields have no parameters for most of these metals, nor for six bonds; covalent radii with the
+    angles of the coordination number are as good a start.
     """
     from ase.data import atomic_numbers, covalent_radii
 
     symbols = [atom.GetSymbol() for atom in mol.GetAtoms()]
     if len(symbols) == 1:
         return np.zeros((1, 3))
-    metals = [atom for atom in mol.GetAtoms() if atom.GetSymbol() in METALS]
-    if len(metals) != 1 or metals[0].GetDegree() != len(symbols) - 1 or len(symbols) > 5:
+    centers = [a for a in mol.GetAtoms() if a.GetSymbol() in METALS or a.GetDegree() == 6]
+    if len(centers) != 1 or centers[0].GetDegree() != len(symbols) - 1 or len(symbols) not in (2, 3, 4, 5, 7):
         return None
-    center = metals[0]
+    center = centers[0]
     others = [atom.GetIdx() for atom in center.GetNeighbors()]
     positions = np.zeros((len(symbols), 3))
     for index, direction in zip(others, _directions(center.GetSymbol(), len(others)), strict=True):
@@ -170,6 +170,9 @@ def simple_geometry(mol: Mol) -> Positions | None:
 
 def _directions(metal: str, count: int) -> Positions:
     """Return (count, 3) unit vectors from a metal to its neighbours."""
+    if count == 6:
+        ends: Positions = np.vstack([np.eye(3), -np.eye(3)])
+        return ends
     if count == 4:
         corners: Positions = np.array([[1.0, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
         return corners / float(np.sqrt(3))
