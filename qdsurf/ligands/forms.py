@@ -40,7 +40,7 @@ def free_forms(mol: Mol, chosen: tuple[Found, ...]) -> dict[str, str]:
     >>> from qdsurf.ligands.groups import find_groups
     >>> mol = Chem.MolFromSmiles("CC(=O)[O-]")
     >>> free_forms(mol, find_groups(mol))["lead salt"]
-    'CC(=O)O[Pb]OC(C)=O'
+    'CC(=O)[O][Pb][O]C(C)=O'
     """
     from rdkit import Chem
 

@@ -127,7 +127,7 @@ GROUPS: tuple[Group, ...] = (
     _anion("hydroxamate", 8.8, "[OX1-:1][NX3][CX3:9]=[OX1:1]"),
     _anion("diketonate", 9.0, "[OX1:1]~[#6X3]~[$([#6X3](~[#6X3]~[OX1-])~[#6X3]=[OX1]):9]"),
     _anion("phenolate", 10.0, "[OX1-:1]c"),
-    _anion("alkoxide", 16.0, "[OX1-:1][#6;!$([#6]=[O,N,S])]"),
+    _anion("alkoxide", 16.0, "[OX1-:1][#6;!$([#6]=[O,N,S]);!$(C#N)]"),
     _anion("azolate", 12.0, "[nX2-:1]"),
     _anion("acetylide", 25.0, "[CX1-:1]#[CX2]"),
     _cation("guanidinium", "[CX3;$(C(=[NX3+])([NX3])[NX3]):1]"),
