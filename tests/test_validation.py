@@ -210,6 +210,32 @@ def test_a_hydrogen_lost_from_carbon() -> None:
     assert [atoms.symbols[i] for i in found.atoms] == ["C"]
 
 
+def test_a_hydrogen_lost_from_a_ligand_beside_caesium() -> None:
+    slab = qs.cut_slab(
+        qs.load_crystal("CsPbBr3-cubic"), "001", layers=1, termination="CsBr", repeat=(3, 3), vacuum=40
+    )
+    atoms = plain(qs.attach(slab, {"octanoate": 1}).atoms)
+    carbons = [i for i, s in enumerate(atoms.symbols) if s == "C"]
+    for carbon in carbons:
+        near = [
+            i
+            for i, s in enumerate(atoms.symbols)
+            if s == "H" and atoms.get_distance(carbon, i, mic=True) < 1.3
+        ]
+        if near:
+            broken = atoms.copy()
+            del broken[near[0]]
+            assert "molecule" in codes(validate(broken))
+
+
+def test_a_relaxed_dot_is_still_the_same_crystal() -> None:
+    atoms = plain(qs.carve_dot(qs.load_crystal("PbS"), shape="octahedron", diameter=30).atoms)
+    atoms.rattle(0.08, seed=3)
+    said = the(validate(atoms), "facets").message
+    assert "8 {111}" in said
+    assert "Fm-3m (225)" in said
+
+
 def test_a_hydrogen_too_many() -> None:
     methane = molecule("CH4")
     methane += Atoms("H", [-methane.positions[1] * 1.05])

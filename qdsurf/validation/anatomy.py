@@ -56,6 +56,8 @@ LARGE_METALS = frozenset(("Na", "K", "Rb", "Cs", "Ca", "Sr", "Ba"))
 SHORTEST_BOND, LONGEST_BOND, LONGEST_TO_HYDROGEN = 0.72, 1.20, 1.30
 LONGEST_HALOGEN_BOND, LONGEST_HEAVY_BOND = 1.10, 1.15
 IONIC_BOND, IONIC_REACH = 1.25, 1.5
+# Carbon and hydrogen bound to a metal: Pb-CH3 2.2 Å (1.0), Cd-H 1.7 Å (0.97).
+ORGANOMETALLIC = 1.10
 METALLIC, METALLIC_LARGE = 1.21, 1.13
 # Multiple of the sum of contact radii within which molecules touch.
 TOUCH = 1.15
@@ -135,6 +137,19 @@ class Anatomy:
         """Which pairs are a cation bound to an anion or to the donor atom of a molecule."""
         donor = np.isin(self.symbols, list(DONORS)) | (self.ion & ~self.metal)
         return self.between(self.cation, donor & ~self.metal) & (self.relative < IONIC_BOND)
+
+    @cached_property
+    def degree(self) -> NDArray[np.int64]:
+        """Number of covalent bonds of each atom."""
+        return self.pairs.counts(self.covalent, len(self.symbols))
+
+    @cached_property
+    def beside_metal(self) -> Flags:
+        """Which non-metal atoms have a metal atom, not an alkali one, at the distance of a bond."""
+        small = self.metal & ~np.isin(self.symbols, list(LARGE_METALS))
+        near = self.between(small, ~self.metal) & (self.relative < ORGANOMETALLIC)
+        beside: Flags = self.pairs.counts(near, len(self.symbols)) > 0
+        return beside & ~self.metal
 
     @cached_property
     def bound(self) -> Flags:

@@ -63,7 +63,7 @@ def count_charges(
     table = {**COMMON_CHARGES, **known}
     elements = sorted(set(anatomy.symbols[anatomy.ion].tolist()))
     atoms = in_molecules.copy()
-    hydride = anatomy.ion & (anatomy.symbols == "H") & _beside_metal(anatomy)
+    hydride = anatomy.ion & (anatomy.symbols == "H") & anatomy.beside_metal
     if hydride.any() and (anatomy.symbols[anatomy.ion] == "H").sum() == hydride.sum():
         table.setdefault("H", -1)
     species = {e: table[e] for e in elements if e in table}
@@ -72,11 +72,6 @@ def count_charges(
     unknown = tuple(e for e in elements if e not in table)
     total = sum(k.charge * len(k.members) for k in kinds) + atoms[anatomy.ion].sum()
     return Count(atoms, species, unknown, frozenset(known), round(float(total)) - electrons)
-
-
-def _beside_metal(anatomy: Anatomy) -> NDArray[np.bool_]:
-    near = anatomy.between(anatomy.metal, ~anatomy.metal) & (anatomy.relative < 1.25)
-    return anatomy.pairs.counts(near, len(anatomy.symbols)) > 0
 
 
 def check_charge(anatomy: Anatomy, kinds: list[Kind], count: Count, declared: int | None) -> list[Finding]:

@@ -124,7 +124,8 @@ def formula(counts: Counter[str]) -> str:
     """
     common = gcd(*counts.values())
     order = sorted(counts, key=lambda s: (_rank(s), s))
-    return "".join(f"{s}{counts[s] // common if counts[s] > common else ''}" for s in order)
+    names = {s: s if _rank(s) > (0, 0) else f"({s})" for s in order}
+    return "".join(f"{names[s]}{counts[s] // common if counts[s] > common else ''}" for s in order)
 
 
 def near_formula(counts: Counter[str]) -> str:
@@ -190,9 +191,9 @@ def _dipole(
     amount = f"{dipole:+.2f} e Å per cell along the normal, {density * 100:+.2f} e Å per nm^2"
     if abs(density) / thickness > POLAR:
         text = (
-            f"polar slab: the formal charges have a dipole of {amount}, which grows with thickness. Make "
-            f"both "
-            f"faces equal and compensate them (vacancies or half-filled outer planes, monovalent caps)"
+            f"polar slab: the formal charges have a dipole of {amount}, which grows with "
+            f"thickness. Make both faces equal and compensate them (vacancies or half-filled outer planes, "
+            f"monovalent caps)"
         )
         return [Finding(level="error", code="dipole", message=text)]
     level: Level = "note"

@@ -116,17 +116,21 @@ def _symmetry(basis: Floats, points: Floats, numbers: Integers) -> Lattice | Non
     """Return the conventional cell and the point group of the ions in the cell *basis*."""
     import spglib
 
-    places: list[Floats] = []
+    places: list[list[Floats]] = []
     kinds: list[int] = []
     for point, z in zip(points @ np.linalg.inv(basis), numbers.tolist(), strict=True):
-        apart = [
-            ((p - point) - np.round(p - point)) @ basis for p, k in zip(places, kinds, strict=True) if k == z
-        ]
-        if not any(np.linalg.norm(a) < 2 * TOLERANCE for a in apart):
-            places.append(point % 1.0)
+        for of, kind in zip(places, kinds, strict=True):
+            away = point - of[0] - np.round(point - of[0])
+            if kind == z and np.linalg.norm(away @ basis) < 2 * TOLERANCE:
+                of.append(of[0] + away)
+                break
+        else:
+            places.append([point])
             kinds.append(z)
+    # the mean over all cells has less noise than any one of them
+    means = [np.mean(of, axis=0) for of in places]
     data = spglib.get_symmetry_dataset(
-        (basis.tolist(), np.array(places).tolist(), kinds), symprec=TOLERANCE / 2
+        (basis.tolist(), np.array(means).tolist(), kinds), symprec=TOLERANCE / 2
     )
     if data is None:
         return None

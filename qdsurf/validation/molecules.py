@@ -15,7 +15,8 @@ from qdsurf.validation.graphs import Integers
 from qdsurf.validation.lewis import FORMS, MOST_ATOMS, Lewis, lewis
 
 # Kinds of molecules that are looked at one by one; an undamaged structure has a handful.
-MOST_KINDS = 300
+MOST_KINDS, NAMED_KINDS = 300, 4
+NOT_JUDGED = "valences and charge were not looked at (too many atoms or kinds, or an element without rules)"
 CHALCOGENS = frozenset(("O", "S", "Se", "Te"))
 # A pair of chalcogen atoms longer than this multiple of the sum of covalent radii is a peroxide or
 # disulfide ion (1.45 and 2.05 Å: 1.10 and 0.98), a shorter one O2 or S2 (1.21 and 1.89 Å: 0.92 and 0.90).
@@ -79,14 +80,16 @@ def find_kinds(anatomy: Anatomy) -> tuple[list[Kind], NDArray[np.float64]]:
     order = inside[np.argsort(label[inside], kind="stable")]
     numbers = np.unique(label[inside])
     first = np.searchsorted(label[order], numbers)
-    kinds = []
+    kinds: list[Kind] = []
     _, place, which = np.unique(identity[numbers], return_index=True, return_inverse=True)
     bonds = _bonds_by_molecule(anatomy)
-    for n in sorted(range(len(place)), key=lambda k: int(place[k]))[:MOST_KINDS]:
+    for n in sorted(range(len(place)), key=lambda k: int(place[k])):
         of = np.flatnonzero(which == n)
         length = int(anatomy.molecules.sizes[numbers[of[0]]])
         members = order[first[of][:, None] + np.arange(length)]
-        found = _solve(anatomy, members[0], bonds[int(numbers[of[0]])])
+        # those beyond the limit are named, not solved
+        few = len(kinds) < MOST_KINDS
+        found = _solve(anatomy, members[0], bonds[int(numbers[of[0]])]) if few else None
         if found is not None:
             colours = colour[members[0]]
             share = {c: float(np.mean(np.array(found.charges)[colours == c])) for c in set(colours.tolist())}
@@ -153,8 +156,7 @@ def _kind(
     first = members[0]
     formula = Formula.from_list(anatomy.symbols[first].tolist()).format("hill")
     if found is None:
-        said = f"no Lewis structure was looked for in {formula} ({len(first)} atoms); it counts as neutral"
-        return Kind(formula, formula, 0, members, heavy, ((said, ()),))
+        return Kind(formula, formula, 0, members, heavy, ((NOT_JUDGED, ()),))
     problems = _wrong_valences(anatomy, first, found)
     name = formula
     if anatomy.molecules.rank[anatomy.molecules.label[first[0]]] > 0:
@@ -167,8 +169,7 @@ def _kind(
 def _wrong_valences(anatomy: Anatomy, first: Integers, found: Lewis) -> list[tuple[str, tuple[int, ...]]]:
     """Return what is wrong with the valences of the atoms *first* of one molecule."""
     problems: dict[str, list[int]] = {}
-    degree = anatomy.pairs.counts(anatomy.covalent, len(anatomy.symbols))
-    metals = _at_metal(anatomy)
+    degree, metals = anatomy.degree, anatomy.beside_metal
     for atom, charge, lack, over in zip(
         first.tolist(), found.charges, found.lacking, found.excess, strict=True
     ):
@@ -185,12 +186,6 @@ def _wrong_valences(anatomy: Anatomy, first: Integers, found: Lewis) -> list[tup
                 atom
             )
     return [(text, tuple(atoms)) for text, atoms in problems.items()]
-
-
-def _at_metal(anatomy: Anatomy) -> NDArray[np.bool_]:
-    """Return which atoms have a metal atom at the distance of a bond."""
-    near = anatomy.between(anatomy.metal, ~anatomy.metal) & (anatomy.relative < 1.2)
-    return anatomy.pairs.counts(near, len(anatomy.symbols)) > 0
 
 
 def _sanitised(
@@ -244,26 +239,34 @@ def check_molecules(anatomy: Anatomy, kinds: list[Kind], balanced: bool) -> list
 
     Where the charges do not balance, a molecule in two states of protonation is a warning.
     """
-    found: list[Finding] = []
-    for kind in kinds:
-        number = len(kind.members)
-        for problem, atoms in kind.problems:
-            level: Level = "error" if atoms or problem.startswith("RDKit") else "note"
-            text = f"{number} molecule{'s' * (number > 1)} {kind.formula}: {problem}"
-            place = f", {where(atoms)} of the first" if atoms else f", {where(kind.members[0])}"
-            found.append(
-                Finding(
-                    level=level,
-                    code="molecule",
-                    message=text + place,
-                    atoms=tuple(map(int, atoms or kind.members[0])),
-                )
-            )
+    found = _problems(kinds)
     sound = [k for k in kinds if not k.problems]
     if sound:
         listed = ", ".join(f"{len(k.members)} {k.name} ({k.charge:+d})" for k in sound)
         found.append(Finding(level="note", code="molecules", message=listed))
-    return found + _lost_hydrogens(sound, "note" if balanced else "warning")
+    # beside broken molecules a comparison of the whole ones would tell nothing
+    return found + (
+        _lost_hydrogens(sound, "note" if balanced else "warning") if len(sound) == len(kinds) else []
+    )
+
+
+def _problems(kinds: list[Kind]) -> list[Finding]:
+    """Return one finding for each thing that is wrong, whatever molecules have it."""
+    having: dict[str, list[tuple[Kind, tuple[int, ...]]]] = {}
+    for kind in kinds:
+        for problem, atoms in kind.problems:
+            having.setdefault(problem, []).append((kind, atoms or tuple(kind.members[0].tolist())))
+    found = []
+    for problem, of in having.items():
+        number = sum(len(kind.members) for kind, _ in of)
+        formulas = list(dict.fromkeys(kind.formula for kind, _ in of))
+        named = ", ".join(formulas[:NAMED_KINDS]) + ", ..." * (len(formulas) > NAMED_KINDS)
+        atoms = tuple(int(a) for _, some in of for a in some)
+        first = " of the first of each" if number > len(of) else ""
+        text = f"{number} molecule{'s' * (number > 1)} {named}: {problem}; {where(atoms)}{first}"
+        level: Level = "warning" if problem == NOT_JUDGED else "error"
+        found.append(Finding(level=level, code="molecule", message=text, atoms=atoms))
+    return found
 
 
 def _lost_hydrogens(kinds: list[Kind], level: Level) -> list[Finding]:
@@ -276,6 +279,8 @@ def _lost_hydrogens(kinds: list[Kind], level: Level) -> list[Finding]:
         most, *fewer = sorted(group, key=lambda k: -len(k.members))
         for kind in fewer:
             change = _hydrogens(kind) - _hydrogens(most)
+            if change == 0:
+                continue
             text = (
                 f"{len(kind.members)} {kind.name} ({kind.charge:+d}) beside {len(most.members)} {most.name} "
                 f"({most.charge:+d}): the same molecule with {abs(change)} hydrogen "
