@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -244,6 +245,17 @@ def test_score_is_the_weighted_sum_of_its_terms(perovskite: Surface) -> None:
             assert all(t.unit and t.note and t.source for t in row.terms.values())
             assert row.reasons
         assert [row.score for row in rows] == sorted((row.score for row in rows), reverse=True)  # type: ignore[type-var]
+
+
+def test_terms_without_geometry_are_the_same_with_one() -> None:
+    for text in ("oleate", "cysteine", "[S-]C#N", "CCCC[NH3+]"):
+        item = item_of(text, {"oleate": "oleate", "cysteine": "cysteine"})
+        bare, full = describe(item, geometry=False), describe(item)
+        assert not isinstance(bare, str)
+        assert not isinstance(full, str)
+        assert all(option.shape is None for option in bare.options)
+        assert all(option.shape is not None for option in full.options)
+        assert bare == replace(full, options=tuple(replace(o, shape=None) for o in full.options))
 
 
 def test_every_term_is_explained_and_computed() -> None:

@@ -146,22 +146,22 @@ def item_of(given: str | Ligand | Item, shelf: Mapping[str, str]) -> Item:
     return Item(name=given.name, smiles=given.smiles, anchors=tuple(anchor.name for anchor in given.anchors))
 
 
-def describe(item: Item) -> Candidate | str:
-    """Return the candidate of *item*, or why there is none.
+def describe(item: Item, *, geometry: bool = True) -> Candidate | str:
+    """Return the candidate of *item*, or why there is none; without *geometry* its shape stays unknown.
 
     Any error is turned into its message, so that one bad molecule of ten thousand stops nothing.
     """
     try:
         if item.error:
             return item.error
-        return _describe(item)
+        return _describe(item, geometry)
     except QdsurfError as error:
         return str(error)
     except Exception as error:  # RDKit raises many types on strange molecules
         return f"{type(error).__name__}: {error}"
 
 
-def _describe(item: Item) -> Candidate:
+def _describe(item: Item, geometry: bool) -> Candidate:
     """Return the candidate of *item*."""
     from rdkit import Chem
     from rdkit.Chem import rdMolDescriptors
@@ -185,10 +185,10 @@ def _describe(item: Item) -> Candidate:
     ends = [_end(mol, one) for one in found]
     full = Chem.AddHs(mol)
     notes: list[str] = []
+    positions = None
     try:
-        positions = embed_once(full)
+        positions = embed_once(full) if geometry else None
     except QdsurfError as error:
-        positions = None
         notes.append(f"no geometry: length, footprint and dipole are unknown ({error})")
     chosen = _chosen(mol, ends, item)
     options = []

@@ -14,7 +14,7 @@ import numpy as np
 from qdsurf.errors import AskError, QdsurfError
 from qdsurf.rank.candidates import Candidate, Item, Option, describe, item_of, shelf_names
 from qdsurf.rank.hsab_tables import hardness_of
-from qdsurf.rank.ligand_terms import TERMS, Case, Value, can_bind
+from qdsurf.rank.ligand_terms import GEOMETRIC, TERMS, Case, Value, can_bind
 from qdsurf.rank.pareto import pareto_front, rank_stability
 from qdsurf.rank.presets import Preset, load_preset
 from qdsurf.rank.targets import Target, facet_rules, target_of
@@ -155,7 +155,7 @@ def rank_ligands(
     chosen, goal = load_preset(preset), target_of(target)
     shelf = shelf_names()
     items = [item_of(given, shelf) for given in ligands]
-    described = _describe_all(items, workers)
+    described = _describe_all(items, workers, geometry=bool(GEOMETRIC & set(_active(chosen, goal))))
     folder = None if cache is None else Path(cache)
     ranked: list[RankedLigand] = []
     failed: list[RankedLigand] = []
@@ -165,12 +165,25 @@ def rank_ligands(
     return _finish(ranked, chosen, top, seed) + failed
 
 
-def _describe_all(items: Sequence[Item], workers: int) -> list[Candidate | str]:
-    """Describe all molecules, in several processes where asked."""
+def _active(preset: Preset, target: Target) -> dict[str, float]:
+    """Return the weights of the terms that *target* can have."""
+    active = {
+        name: weight
+        for name, weight in preset.weights.items()
+        if target.is_surface or not preset.rules[name].surface
+    }
+    if not facet_rules(target):
+        active.pop("facet", None)
+    return active
+
+
+def _describe_all(items: Sequence[Item], workers: int, *, geometry: bool) -> list[Candidate | str]:
+    """Describe all molecules, in several processes where asked; geometries take most of the time."""
+    call = partial(describe, geometry=geometry)
     if workers < 2 or len(items) < 2 * workers:
-        return [describe(item) for item in items]
+        return [call(item) for item in items]
     with ProcessPoolExecutor(workers) as pool:
-        return list(pool.map(describe, items, chunksize=max(1, min(50, len(items) // (4 * workers)))))
+        return list(pool.map(call, items, chunksize=max(1, min(50, len(items) // (4 * workers)))))
 
 
 def _best(
@@ -226,13 +239,7 @@ def _scored(
 ) -> RankedLigand:
     """Return the row of one way of binding, not yet placed among the others."""
     case = Case(candidate=candidate, option=option, target=target, preset=preset, energy=energy)
-    active = {
-        name: weight
-        for name, weight in preset.weights.items()
-        if target.is_surface or not preset.rules[name].surface
-    }
-    if not facet_rules(target):
-        active.pop("facet", None)
+    active = _active(preset, target)
     if show_energy:
         # Asked for by name: shown even where the preset gives it no weight.
         active.setdefault("charge_transfer", 0.0)

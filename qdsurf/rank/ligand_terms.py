@@ -327,3 +327,5 @@ TERMS: dict[str, Callable[[Case], Value]] = {
     "logp": logp,
     "molar_mass": molar_mass,
 }
+# Terms that need a geometry of the molecule.
+GEOMETRIC = frozenset({"crowding", "footprint", "length", "band_shift"})
