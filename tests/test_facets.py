@@ -134,10 +134,8 @@ def test_any_slab_is_right_or_refused(name, hkl, layers, repeat, vacuum, symmetr
         assert re.search(r"[+-]\d|\d+\.\d\d|\d+ [A-Z]", str(error))  # noqa: PT017
         return
     except AskError as error:
-        # the facet has faces of this kind, but never two of them at once
-        assert symmetric
-        assert wanted
-        assert "equal faces" in str(error)  # noqa: PT017
+        # the facet never has two faces of this kind at once, or the slab would fall apart
+        assert "equal faces" in str(error) or "bound to nothing" in str(error)  # noqa: PT017
         return
     assume(len(slab.atoms) < 600)
     assert crystal.atoms == before

@@ -212,11 +212,11 @@ class Compensation:
             )
         body, low, high = self._body()
         if self.rule.name == "half":
-            counts = Counter(body.species()[high].tolist())
-            odd = ", ".join(f"{n} {s}" for s, n in sorted(counts.items()) if n % 2)
+            planes = [Counter(body.species()[here].tolist()) for here in (high, low)]
+            odd = sorted({f"{n} {s}" for counts in planes for s, n in counts.items() if n % 2})
             return (
-                f"{self.name}: compensate='half' cannot halve {odd} in the outermost plane of this cell; "
-                f"take a repeat of an even number of surface cells"
+                f"{self.name}: compensate='half' cannot halve {', '.join(odd)} in an outermost plane of this "
+                f"cell; take a repeat of an even number of surface cells"
             )
         return self._shortage(*self._faces(body, low, high), self._cells())
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from qdsurf.build.bonds import ANY, BulkBonds, bound_pairs
 from qdsurf.build.faces import SAME, Flip
 from qdsurf.build.planes import Ion, Plane, Stack
 from qdsurf.build.repeats import vectors_inside
@@ -177,6 +178,17 @@ def spread(layout: Layout, here: NDArray[np.int_], counts: Mapping[str, int]) ->
             nearest = np.minimum(nearest, np.linalg.norm(away, axis=1))
             nearest[best] = -1.0
     return np.array(chosen, dtype=int)
+
+
+def loose(layout: Layout, bonds: BulkBonds) -> list[str]:
+    """Return the species of the ions that no counter-ion holds, though one does in the bulk; sorted."""
+    cell = np.diag([0.0, 0.0, float(np.ptp(layout.height)) + 20.0])
+    cell[:2, :2] = layout.cell
+    points = np.column_stack([layout.place @ layout.cell, layout.height])
+    species = layout.species()
+    held = bound_pairs(points, species, bonds, cell, np.array([True, True, False]))[0]
+    alone = np.setdiff1d(np.arange(len(species)), held)
+    return sorted(s for s in species[alone].tolist() if bonds.get(f"{s}-{ANY}", (0.0, 0))[1])
 
 
 def assemble(layout: Layout, vacuum: float) -> Atoms:

@@ -238,10 +238,17 @@ def stack(crystal: Crystal, hkl: tuple[int, int, int], *, scale: float = 1.0) ->
         units = max(1, round(oriented[2, 2] / spacing))
     inside = _inside(crystal.atoms, scale, turn, oriented)
     planes = _planes(inside, oriented)
+    contents = [sorted(crystal.charges[ion.species] for ion in plane.ions) for plane in planes]
+    while units > 1 and not _repeats(contents, units):
+        units -= 1
     h, k, l = _reduced(asked).tolist()  # noqa: E741 the field's own letters
-    return Stack(
-        oriented, planes, units if len(planes) % units == 0 else 1, miller=(h, k, l), turn=turn, scale=scale
-    )
+    return Stack(oriented, planes, units, miller=(h, k, l), turn=turn, scale=scale)
+
+
+def _repeats(contents: list[list[int]], units: int) -> bool:
+    """Return whether the *contents* of planes, as charges of ions, repeat after one of *units* parts."""
+    step, rest = divmod(len(contents), units)
+    return not rest and contents == contents[step:] + contents[:step]
 
 
 def _reduced(indices: Vectors) -> NDArray[np.int_]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qdsurf.build.assemble import set_roles
-from qdsurf.build.bonds import bulk_bonds, with_cap
+from qdsurf.build.bonds import BulkBonds, bulk_bonds, with_cap
 from qdsurf.build.compensation import Compensation, Rule, continued, read_rule
 from qdsurf.build.cuts import POLAR, Cut, find_cuts, listed, matching
 from qdsurf.build.faces import Flip
-from qdsurf.build.layout import Layout, assemble, lay_out
+from qdsurf.build.layout import Layout, assemble, lay_out, loose
 from qdsurf.build.planes import Stack, parse_hkl, stack
 from qdsurf.build.repeats import supercell
 from qdsurf.build.sites import find_sites
@@ -117,15 +117,13 @@ def cut_slab(
     scale = 1.0 if lattice_constant is None else lattice_constant / float(crystal.atoms.cell.lengths()[0])
     planes = stack(crystal, facet, scale=scale)
     name = f"{crystal.name}({''.join(map(str, facet))})"
-    work = _Work(name, crystal, planes, matrix, rule, charge, symmetric, max_dipole)
+    bonds = bulk_bonds(crystal.atoms, crystal.charges, scale=scale)
+    work = _Work(name, crystal, planes, matrix, rule, charge, symmetric, max_dipole, bonds)
     made = work.first(
         matching(name, crystal, planes, find_cuts(crystal, planes, layers, symmetric), termination)
     )
     atoms = assemble(made.layout, vacuum)
-    bonds = bulk_bonds(crystal.atoms, crystal.charges, scale=scale)
-    if made.rule is not None and made.rule.cap:
-        bonds = with_cap(bonds, made.rule.cap, continued(made.cut, made.rule, crystal))
-    atoms.info["bulk_bonds"] = bonds
+    atoms.info["bulk_bonds"] = made.bonds
     set_roles(atoms, made.charges)
     if fixed is not None:
         _fix(atoms, fixed, made.name)
@@ -197,7 +195,8 @@ class _Made:
     rule: Rule | None
     layout: Layout
     flip: Flip | None
-    dipole: float
+    bonds: BulkBonds
+    dipole: float = 0.0
 
     @property
     def charges(self) -> dict[str, int]:
@@ -237,14 +236,15 @@ class _Work:
     charge: int
     symmetric: bool
     max_dipole: float
+    bonds: BulkBonds
 
     def first(self, cuts: list[Cut]) -> _Made:
         """Return the slab of the first of *cuts* that can have the charge asked for without a dipole."""
-        refused: list[ChargeError] = []
+        refused: list[AskError] = []
         for cut in cuts:
             try:
                 return self.made(cut)
-            except ChargeError as error:
+            except AskError as error:
                 refused.append(error)
         raise refused[0]
 
@@ -269,7 +269,10 @@ class _Work:
                 max_dipole=self.max_dipole,
             ).layout()
             name = f"{name}-{rule.cap}" if rule.cap else f"{name}-{rule.name}"
-        made = _Made(name, self.crystal, self.planes, self.repeat, cut, rule, layout, flip, 0.0)
+        bonds = self.bonds
+        if rule is not None and rule.cap:
+            bonds = with_cap(bonds, rule.cap, continued(cut, rule, self.crystal))
+        made = _Made(name, self.crystal, self.planes, self.repeat, cut, rule, layout, flip, bonds)
         charges = layout.charges(made.charges)
         net = int(charges.sum())
         if net != self.charge:
@@ -278,7 +281,13 @@ class _Work:
         dipole = float(charges @ (layout.height - middle)) / cells
         if abs(dipole) > self.max_dipole:
             raise ChargeError(self._polar(name, dipole))
-        return _Made(name, self.crystal, self.planes, self.repeat, cut, rule, layout, flip, dipole)
+        smallest = lay_out(cut.planes, self.planes, np.eye(2, dtype=int)) if rule is None else layout
+        if alone := loose(smallest, bonds):
+            raise AskError(
+                f"{name}: {len(alone)} ions ({', '.join(sorted(set(alone)))}) are bound to nothing; take "
+                f"another termination or more layers"
+            )
+        return replace(made, dipole=dipole)
 
     def _charged(self, name: str, cut: Cut, net: int) -> str:
         """Return the message for a slab of the wrong charge."""
