@@ -594,6 +594,8 @@ def test_bad_mixtures(mix, error, match):
         ({"repeat": 2}, "three positive"),
         ({"arrangement": "pretty"}, "arrangement is one of"),
         ({"orientation": "up"}, "orientation is"),
+        ({"seed": -1}, "seed is"),
+        ({"compensate": 5}, "compensate is"),
     ],
 )
 def test_bad_arguments(arguments, match):

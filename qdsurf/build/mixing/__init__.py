@@ -108,7 +108,8 @@ def alloy(
     >>> str(mixed.ledger), round(float(mixed.atoms.cell[0, 0]) / 2, 3)
     ('6 Br(-1), 8 Cs(+1), 18 I(-1), 8 Pb(+2); net charge +0', 6.185)
     """
-    _check(structure, repeat, arrangement, segregation, lattice, orientation)
+    _check(structure, repeat, seed, arrangement, segregation, lattice, orientation)
+    asked_vacancies(compensate)
     arguments: dict[str, Any] = {
         "verb": "alloy",
         "mix": asked_mix(mix),
@@ -121,7 +122,6 @@ def alloy(
         "lattice": lattice,
         "orientation": orientation,
     }
-    asked_vacancies(compensate)
     make = _crystal if isinstance(structure, Crystal) else _surface
     return make(structure, arguments)  # type: ignore[arg-type, return-value]
 
@@ -129,6 +129,7 @@ def alloy(
 def _check(
     structure: Crystal | Surface,
     repeat: tuple[int, int, int],
+    seed: int,
     arrangement: str,
     segregation: float,
     lattice: str,
@@ -137,6 +138,8 @@ def _check(
     """Refuse arguments that make no sense."""
     if arrangement not in ARRANGEMENTS:
         raise AskError(f"arrangement is one of {', '.join(ARRANGEMENTS)}; got {arrangement!r}")
+    if not isinstance(seed, int) or seed < 0:
+        raise AskError(f"seed is a whole number of 0 or more; got {seed!r}")
     if not 0 <= segregation <= 1:
         raise AskError(f"segregation is a share from 0 to 1; got {segregation}")
     if orientation not in ("random", "no net dipole"):

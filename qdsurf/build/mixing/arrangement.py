@@ -159,21 +159,11 @@ def short_range_order(
     >>> short_range_order(np.array(["Br", "I"]), points, np.diag([6.0, 20, 20]), np.array([True] * 3))
     {'Br-I': -1.0}
     """
-    from ase import Atoms as AtomsClass
-    from ase.neighborlist import neighbor_list
-
     names = sorted(set(labels.tolist()))
     if len(names) < 2:
         return {}
-    box = AtomsClass(["X"] * len(points), points, cell=cell, pbc=pbc)
-    cutoff = 6.0
-    while True:
-        i, j, d = neighbor_list("ijd", box, cutoff)
-        if len(d) and cutoff > _SHELL * d.min():
-            break
-        cutoff *= 1.5
-    near = d < _SHELL * d.min()
-    one, other = labels[i[near]], labels[j[near]]
+    i, j = _first_shell(points, cell, pbc)
+    one, other = labels[i], labels[j]
     found = {}
     for a in range(len(names)):
         for b in range(a + 1, len(names)):
@@ -182,3 +172,28 @@ def short_range_order(
             if len(around):
                 found[f"{names[a]}-{names[b]}"] = round(1 - float(np.mean(around == names[b])) / share, 6)
     return found
+
+
+def _first_shell(
+    points: NDArray[np.float64], cell: NDArray[np.float64], pbc: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the pairs of neighbours in the first shell, both ways."""
+    if not np.any(pbc):
+        from scipy.spatial import KDTree
+
+        tree = KDTree(points)
+        shortest = float(tree.query(points, k=2)[0][:, 1].min())
+        pairs = tree.query_pairs(_SHELL * shortest, output_type="ndarray")
+        i, j = np.concatenate([pairs, pairs[:, ::-1]]).T
+        return i, j
+    from ase import Atoms as AtomsClass
+    from matscipy.neighbours import neighbour_list
+
+    box = AtomsClass(numbers=np.ones(len(points), dtype=int), positions=points, cell=cell, pbc=pbc)
+    cutoff = 6.0
+    while True:
+        i, j, d = neighbour_list("ijd", box, cutoff)
+        if len(d) and cutoff > _SHELL * d.min():
+            near = d < _SHELL * d.min()
+            return i[near], j[near]
+        cutoff *= 1.5
