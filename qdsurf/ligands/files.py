@@ -51,8 +51,11 @@ def _from_sdf(path: Path) -> Mol:
     """Return the molecule of an SDF or MOL file; further records of the same molecule are conformers."""
     from rdkit import Chem, rdBase
 
-    with rdBase.BlockLogs():
-        records = list(Chem.SDMolSupplier(str(path), removeHs=False))
+    try:
+        with rdBase.BlockLogs():
+            records = list(Chem.SDMolSupplier(str(path), removeHs=False))
+    except OSError:  # how RDKit says that a file is empty
+        records = []
     if not records or records[0] is None:
         raise AskError(f"{str(path)!r} holds no molecule that RDKit can read")
     first, *rest = records

@@ -84,7 +84,7 @@ def ligand_sizes(ligand: Ligand, *, conformer: int = 0, charges: Charges = "mmff
     --------
     >>> from qdsurf.ligands import load_ligand
     >>> round(ligand_sizes(load_ligand("butylamine")).length, 1)
-    6.0
+    5.9
     """
     if ligand.ions:
         raise AskError(f"{ligand.name} is a salt: measure its ions, {', '.join(i.name for i in ligand.ions)}")
