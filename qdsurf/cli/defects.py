@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from qdsurf.cli.app import Json, Output, app, finish
+from qdsurf.cli.app import Json, Output, Picture, app, finish
 from qdsurf.cli.show import as_json, print_table
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def vacancies(
     charge: Charge = None,
     faces: Faces = "one",
     output: Output = None,
+    png: Picture = None,
     json: Json = False,
 ) -> None:
     """List the inequivalent vacancies of a structure with the charge they leave, or make one.
@@ -53,17 +54,17 @@ def vacancies(
         made = random_vacancies(
             surface, species, fraction=random, seed=seed, compensate=compensate, charge=charge, where=side
         )
-        finish(made, output, json)
+        finish(made, output, json, png=png)
         return
     rows = _rows(surface, species, side, distance)
     if remove is None:
-        if output is not None:
+        if output is not None or png is not None:
             raise AskError("a file is written with --remove N or --random SHARE; this lists the vacancies")
         _list(rows, json)
         return
     row = _row(rows, remove)
     made = take(surface, _sites(row), compensate=compensate, charge=charge, faces=_faces(faces))
-    finish(made, output, json)
+    finish(made, output, json, png=png)
 
 
 @app.command()
@@ -77,6 +78,7 @@ def substitute(
     charge: Charge = None,
     faces: Faces = "one",
     output: Output = None,
+    png: Picture = None,
     json: Json = False,
 ) -> None:
     """Put other ions in the place of those of a structure; --compensate electron dopes it n.
@@ -94,7 +96,7 @@ def substitute(
         raise AskError(f"row {row} has {kind.multiplicity} equivalent sites; asked for {count}")
     sites = kind.sites[:count]
     made = put(surface, sites, species, compensate=compensate, charge=charge, faces=_faces(faces))
-    finish(made, output, json)
+    finish(made, output, json, png=png)
 
 
 @app.command()
@@ -105,6 +107,7 @@ def adatoms(
     charge: Charge = None,
     faces: Faces = "one",
     output: Output = None,
+    png: Picture = None,
     json: Json = False,
 ) -> None:
     """Put units of ions on a structure, where its lattice would go on or at bond lengths.
@@ -115,7 +118,8 @@ def adatoms(
     from qdsurf.model.files import read_surface
 
     surface = read_surface(structure)
-    finish(add_adatoms(surface, unit, count=count, charge=charge, faces=_faces(faces)), output, json)
+    made = add_adatoms(surface, unit, count=count, charge=charge, faces=_faces(faces))
+    finish(made, output, json, png=png)
 
 
 def _rows(

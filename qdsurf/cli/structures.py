@@ -166,6 +166,7 @@ def alloy(
     orientation: Annotated[str, typer.Option(help="Of cations: random or 'no net dipole'.")] = "random",
     seed: Annotated[int, typer.Option(help="Another seed, another arrangement.")] = 0,
     output: Output = None,
+    png: Picture = None,
     json: Json = False,
 ) -> None:
     """Mix ions on the sublattices of a crystal, slab or dot; print what was achieved, with its ledger.
@@ -187,6 +188,11 @@ def alloy(
         lattice=lattice,  # type: ignore[arg-type]
         orientation=orientation,  # type: ignore[arg-type]
     )
+    if png is not None:
+        from qdsurf.model.nouns import Surface
+        from qdsurf.report.picture import write_picture
+
+        write_picture(made if isinstance(made, Surface) else made.atoms, png)
     if output is not None:
         mixtures.write(made, output)
     facts = mixtures.facts(made, plain=json)
