@@ -50,7 +50,10 @@ def exchanged(labels: list[str], centres: np.ndarray, cell: np.ndarray) -> int:
     """How many operations that spglib finds bring the top of a slab to its bottom."""
     kinds = {s: n for n, s in enumerate(sorted(set(labels)))}
     described = (cell, centres @ np.linalg.inv(cell), [kinds[s] for s in labels])
+    # a supercell need not keep an operation that the smallest cell of the same slab has
+    described = spglib.standardize_cell(described, to_primitive=True, no_idealize=True, symprec=0.05)
     found = spglib.get_symmetry(described, symprec=0.05)
+    cell = described[0]
     turned = [cell.T @ r @ np.linalg.inv(cell.T) for r in found["rotations"]]
     return sum(abs(t[2, 2] + 1) < 1e-2 for t in turned)
 
