@@ -167,6 +167,10 @@ def test_sign_of_the_dipole():
 def test_what_cannot_be_measured():
     assert ligand_sizes(load_ligand("lead-bromide")).dipole is None
     assert ligand_sizes(load_ligand("iodide")).cone_angle is None
+    around = ligand_from_smiles("C[NH2+]CCCCCCCC")
+    assert ligand_sizes(around).cone_angle is None
+    with pytest.raises(AskError, match="reaches the apex"):
+        cone_angle(around.atoms, list(around.anchors[0].atoms))
     with pytest.raises(AskError, match="measure its ions, formamidinium, iodide"):
         ligand_sizes(load_ligand("FAI"))
     with pytest.raises(AskError, match="conformers 0 to"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -97,14 +99,25 @@ def _entry(name: str) -> dict[str, Any]:
     try:
         return read_entry("ligands", name)
     except UnknownName:
-        known = list_shelf("ligands")
-        aliases: dict[str, str] = {}
-        for one in known:
-            for alias in read_entry("ligands", one).get("aliases", []):
-                aliases[str(alias).lower()] = one
+        aliases = _aliases(os.environ.get("QDSURF_LIBRARY", ""))
         if name.lower() in aliases:
             return read_entry("ligands", aliases[name.lower()])
-        raise UnknownName("ligand", name, [*known, *aliases]) from None
+        raise UnknownName("ligand", name, [*list_shelf("ligands"), *aliases]) from None
+
+
+@lru_cache(maxsize=8)
+def _aliases(library: str) -> dict[str, str]:
+    """Return the name of the entry of each alias and each name, in small letters; *library* is the key."""
+    found: dict[str, str] = {}
+    for one in list_shelf("ligands"):
+        for alias in (one, *read_entry("ligands", one).get("aliases", [])):
+            found[str(alias).lower()] = one
+    return found
+
+
+def is_known(name: str) -> bool:
+    """Whether *name* is a name or an alias of the shelf; fast, for lists of thousands of SMILES."""
+    return name.lower() in _aliases(os.environ.get("QDSURF_LIBRARY", ""))
 
 
 def _one(

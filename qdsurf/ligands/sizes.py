@@ -38,7 +38,8 @@ class Sizes:
         Å², area of the shadow of the van der Waals spheres along the anchor axis.
     cone_angle
         Degrees, full angle of the smallest cone that holds every van der Waals sphere, with its apex on
-        the anchor axis 2.28 Å from the binding atoms; None for single atoms.
+        the anchor axis 2.28 Å from the binding atoms; None for single atoms, and for ligands that reach
+        around the apex (a quaternary ammonium with long arms), which have no such cone.
     dipole
         Debye, component along the anchor axis, positive where the positive end points away from the
         surface. That of an ion is taken about its binding atoms. None where no charge model knows the
@@ -98,10 +99,20 @@ def ligand_sizes(ligand: Ligand, *, conformer: int = 0, charges: Charges = "mmff
     return Sizes(
         length=round(float(atoms.positions[:, 2].max()), 3),
         footprint=round(footprint(atoms), 1),
-        cone_angle=None if len(atoms) == 1 else round(cone_angle(atoms, anchor), 1),
+        cone_angle=_cone(atoms, anchor),
         dipole=_dipole(ligand, atoms, charges),
         charges=charges,
     )
+
+
+def _cone(atoms: Atoms, anchor: list[int]) -> float | None:
+    """Return the cone angle, or None where there is no cone."""
+    if len(atoms) == 1:
+        return None
+    try:
+        return round(cone_angle(atoms, anchor), 1)
+    except AskError:
+        return None
 
 
 def footprint(atoms: Atoms) -> float:

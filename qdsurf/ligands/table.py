@@ -107,21 +107,22 @@ def find_ligand(
     AskError
         None of these; says why each is not.
     """
-    from qdsurf.ligands.shelf import load_ligand
+    from qdsurf.ligands.files import is_file
+    from qdsurf.ligands.shelf import is_known, load_ligand
     from qdsurf.ligands.smiles import ligand_from_smiles
 
+    if name is None and (is_file(text) or is_known(text)):
+        return load_ligand(text)
     try:
-        if name is None:
-            return load_ligand(text)
-    except UnknownName as unknown:
-        try:
-            return ligand_from_smiles(text, charge_state=charge_state, anchor=anchor, seed=seed)
-        except AskError as error:
-            if "is not SMILES" in str(error):
-                near = f" (nearest: {', '.join(unknown.near)})" if unknown.near else ""
-                raise AskError(f"{text!r} is no ligand of the shelf{near}, nor is it SMILES") from error
+        return ligand_from_smiles(text, name=name, charge_state=charge_state, anchor=anchor, seed=seed)
+    except AskError as error:
+        if name is not None or "is not SMILES" not in str(error):
             raise
-    return ligand_from_smiles(text, name=name, charge_state=charge_state, anchor=anchor, seed=seed)
+        try:
+            return load_ligand(text)
+        except UnknownName as unknown:
+            near = f" (nearest: {', '.join(unknown.near)})" if unknown.near else ""
+            raise AskError(f"{text!r} is no ligand of the shelf{near}, nor is it SMILES") from error
 
 
 def describe(ligand: Ligand, *, sizes: bool = True) -> dict[str, Any]:
