@@ -126,7 +126,8 @@ def carve_dot(
     elif charge not in (0, cut.net):
         raise AskError(f"{cut.name}: the bare cut has charge {cut.net:+d}; neutralize=None keeps it")
     return _surface(ask, cut, bare, body, middle, {
-        "verb": "carve_dot", "crystal": crystal.name, "shape": shape, "cells": cells, "edge": edge,
+        "verb": "carve_dot", "crystal": dict(crystal.recipe) or crystal.name,
+        "shape": shape, "cells": cells, "edge": edge,
         "diameter": diameter, "facets given": facets and {str(k): v for k, v in facets.items()},
         "termination": termination if termination is None or isinstance(termination, str)
         else {str(k): v for k, v in termination.items()},

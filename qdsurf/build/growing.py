@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qdsurf.build.bonds import ANY, BulkBonds, attract, stored_bonds
 from qdsurf.build.continuation import continued
 from qdsurf.build.ions import Ions, shifts_within, wrapped
-from qdsurf.build.substitution import DOPANT_CHARGES
+from qdsurf.crystals.charges import KNOWN_CHARGES
 from qdsurf.errors import AskError, ChargeError
 from qdsurf.model.contacts import SMALLEST_RATIO, radius
 from qdsurf.model.nouns import Surface
@@ -115,7 +115,7 @@ def ions_of_unit(surface: Surface, unit: str) -> tuple[list[str], dict[str, int]
     for element, number in found:
         if element not in atomic_numbers:
             raise AskError(f"{unit!r}: {element} is no element")
-        known = charges.get(element, DOPANT_CHARGES.get(element))
+        known = charges.get(element, KNOWN_CHARGES.get(element))
         if known is None:
             raise ChargeError(f"{unit!r}: no formal charge is known for {element}")
         charges[element] = known

@@ -129,7 +129,7 @@ def cut_slab(
         _fix(atoms, fixed, made.name)
     recipe: dict[str, Any] = {
         "verb": "cut_slab",
-        "crystal": crystal.name,
+        "crystal": dict(crystal.recipe) or crystal.name,
         "hkl": facet,
         "layers": layers,
         "termination": made.cut.formula,

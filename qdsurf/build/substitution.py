@@ -15,18 +15,13 @@ from qdsurf.build.bonds import BulkBonds, stored_bonds
 from qdsurf.build.defects import counted, open_places, remove
 from qdsurf.build.ions import ION_KINDS, Ions, require_bare
 from qdsurf.build.sites import find_sites
-from qdsurf.crystals import COMMON_CHARGES
+from qdsurf.crystals.charges import KNOWN_CHARGES
 from qdsurf.errors import AskError, ChargeError, PlacementError
 from qdsurf.model.ledger import ELECTRON
 from qdsurf.model.nouns import Site, Surface
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-# Usual ions of elements with several oxidation states, as dopants of lead halides and chalcogenides;
-# both ions are among those of Shannon 1976 (doi:10.1107/S0567739476001551). Others are named with their
-# charge: "Yb2+".
-DOPANT_CHARGES: Mapping[str, int] = {**COMMON_CHARGES, "Mn": 2, "Yb": 3}
 
 # Two ions that change places touch another atom below this share of the sum of the contact radii.
 _TOUCHING = 0.6
@@ -71,7 +66,7 @@ def dopant(surface: Surface, species: str) -> Dopant:
             f"with attach()"
         )
     element = match[1]
-    usual = surface.charges.get(element, DOPANT_CHARGES.get(element))
+    usual = surface.charges.get(element, KNOWN_CHARGES.get(element))
     stated = int(f"{match[3]}{match[2] or 1}") if match[3] else usual
     if stated is None:
         raise ChargeError(f"{element} has no one usual charge; name it with the ion, as in '{element}2+'")

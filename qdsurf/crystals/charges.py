@@ -27,6 +27,9 @@ DOPANT_CHARGES: Mapping[str, int] = {
     **dict.fromkeys(("Ce", "Pr", "Nd", "Sm", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu", "Sb"), 3),
 }
 
+# Every ion of one element whose charge its name tells.
+KNOWN_CHARGES: Mapping[str, int] = {**DOPANT_CHARGES, **COMMON_CHARGES}
+
 MOLECULAR_CHARGES: Mapping[str, int] = {"methylammonium": 1, "formamidinium": 1}
 SHORT_NAMES: Mapping[str, str] = {"MA": "methylammonium", "FA": "formamidinium"}
 
@@ -54,7 +57,7 @@ def ion(text: str) -> tuple[str, int]:
             raise ChargeError(f"{name} has the charge {MOLECULAR_CHARGES[name]:+d}, not {charge:+d}")
         if name in chemical_symbols[1:] or name in MOLECULAR_CHARGES:
             return name, charge
-    known = {**DOPANT_CHARGES, **COMMON_CHARGES, **MOLECULAR_CHARGES}
+    known = {**KNOWN_CHARGES, **MOLECULAR_CHARGES}
     if name in known:
         return name, known[name]
     if name in chemical_symbols[1:]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 
 ION_COLUMN = "ion"
+# Empty space in Å around a dot in formats that need a cell.
+BOX_VACUUM = 10.0
 WRITTEN = ("name", "charge", "electrons", "charges", "ledger", "recipe", "sites", "bonds")
 
 
@@ -53,11 +55,11 @@ def described(surface: Surface) -> Atoms:
         "name": surface.name,
         "charge": surface.charge,
         "electrons": surface.electrons,
-        "charges": json.dumps(dict(surface.charges)),
+        "charges": _json(dict(surface.charges)),
         "ledger": str(surface.ledger),
-        "recipe": json.dumps(dict(surface.recipe), default=str),
-        "sites": json.dumps([_plain(s) for s in surface.sites]),
-        "bonds": json.dumps(surface.bonds),
+        "recipe": _json(dict(surface.recipe)),
+        "sites": _json([_plain(s) for s in surface.sites]),
+        "bonds": _json(surface.bonds),
     }
     return atoms  # type: ignore[no-any-return]
 
@@ -66,6 +68,7 @@ def write_structure(surface: Surface, path: str | Path) -> Path:
     """Write *surface* in the format of ASE that the ending of *path* names.
 
     Extended XYZ keeps roles, ledger, recipe and sites, so that `read_surface` gives an equal Surface.
+    In other formats a dot is put into a box with 10 Å of empty space around it.
 
     Raises
     ------
@@ -78,16 +81,23 @@ def write_structure(surface: Surface, path: str | Path) -> Path:
     path = Path(path)
     try:
         kind = "extxyz" if path.suffix in (".extxyz", ".xyz") else filetype(path.name, read=False)
+        atoms = described(surface) if kind == "extxyz" else _bare(surface, kind)
+        return write_whole(path, lambda part: write(part, atoms, format=kind))
     except UnknownFileTypeError as error:
         raise AskError(f"no format of ASE is known for {path.name!r}; .extxyz always works") from error
-    atoms = described(surface) if kind == "extxyz" else surface.atoms.copy()
-    if kind != "extxyz":
-        atoms.info = {}
+
+
+def _bare(surface: Surface, kind: str) -> Atoms:
+    """Return the atoms of *surface* for a format that holds no more; a dot gets a box around it."""
+    atoms = surface.atoms.copy()
+    atoms.info = {}
+    if not atoms.pbc.any():
+        atoms.center(vacuum=BOX_VACUUM)
     if kind == "vasp":
         from ase.build import sort
 
         atoms = sort(atoms)
-    return write_whole(path, lambda part: write(part, atoms, format=kind))
+    return atoms  # type: ignore[no-any-return]
 
 
 def read_surface(path: str | Path) -> Surface:
@@ -125,6 +135,11 @@ def read_surface(path: str | Path) -> Surface:
         electrons=electrons,
         bonds=tuple((int(i), int(j), float(o)) for i, j, o in info["bonds"]),
     )
+
+
+def _json(value: Any) -> str:
+    """Return JSON; letters such as Å as they are, since readers of extended XYZ drop escapes."""
+    return json.dumps(value, default=str, ensure_ascii=False)
 
 
 def _parsed(value: Any) -> Any:
