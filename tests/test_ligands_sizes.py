@@ -61,6 +61,10 @@ def test_tetraoctylammonium_has_its_chains_above_its_nitrogen():
     assert heavy.max() > 6.0
 
 
+def test_a_stiff_cation_that_reaches_below_its_anchor_has_a_geometry():
+    assert len(ligand_from_smiles("c1ccc2cc(ccc2c1)[n+]1ccccc1").atoms) == 28
+
+
 def test_conformers_differ_and_are_computed_when_looked_at():
     from qdsurf.ligands import conformers
 

@@ -114,6 +114,8 @@ class _Search:
     def anneal(self) -> None:
         """Search the first turns of all chains by simulated annealing; what lies below costs most."""
         near = [turn for turn in self.turns if turn.depth < 4]
+        if not near:
+            return
         rng = np.random.default_rng(0)
         current = self._standing()
         best, kept, angles = current, self.xyz.copy(), dict(self.angles)
