@@ -8,14 +8,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qdsurf.build.assemble import set_roles
 from qdsurf.build.balance import both_faces, wanted_charge
 from qdsurf.build.bonds import stored_bonds
 from qdsurf.build.continuation import outside
 from qdsurf.build.defects import open_places
 from qdsurf.build.growing import LONG, SHORT, Growing, bonds_with, fits, ions_of_unit
 from qdsurf.build.ions import ION_KINDS, Ions, require_bare
-from qdsurf.build.sites import find_sites
+from qdsurf.build.sites import find_sites, set_roles
 from qdsurf.build.symmetry import symmetry_of
 from qdsurf.errors import AskError, ChargeError, PlacementError
 from qdsurf.model.nouns import Site, Surface

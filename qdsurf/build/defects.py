@@ -10,10 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qdsurf.build.assemble import set_roles
 from qdsurf.build.balance import both_faces, counter_ions, half_way, on_both, require_charge, wanted_charge
 from qdsurf.build.ions import INSIDE, ION_KINDS, Ions, require_bare
-from qdsurf.build.sites import find_sites
+from qdsurf.build.sites import find_sites, set_roles
 from qdsurf.errors import AskError
 from qdsurf.model.nouns import Site, Surface
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qdsurf.build.assemble import set_roles
 from qdsurf.build.bonds import BulkBonds, bulk_bonds, with_cap
 from qdsurf.build.compensation import Compensation, Rule, continued, read_rule
 from qdsurf.build.cuts import POLAR, Cut, find_cuts, listed, matching
@@ -18,7 +17,7 @@ from qdsurf.build.faces import Flip
 from qdsurf.build.layout import Layout, assemble, lay_out, loose
 from qdsurf.build.planes import Stack, parse_hkl, stack
 from qdsurf.build.repeats import supercell
-from qdsurf.build.sites import find_sites
+from qdsurf.build.sites import find_sites, set_roles
 from qdsurf.errors import AskError, ChargeError
 from qdsurf.model.nouns import Crystal, Surface
 

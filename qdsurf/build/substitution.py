@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from qdsurf.build.assemble import set_roles
 from qdsurf.build.balance import both_faces, counter_ions, half_way, on_both, require_charge, wanted_charge
 from qdsurf.build.bonds import BulkBonds, stored_bonds
 from qdsurf.build.defects import counted, open_places, remove
 from qdsurf.build.ions import ION_KINDS, Ions, require_bare
-from qdsurf.build.sites import find_sites
+from qdsurf.build.sites import find_sites, set_roles
 from qdsurf.crystals.charges import KNOWN_CHARGES
 from qdsurf.errors import AskError, ChargeError, PlacementError
 from qdsurf.model.ledger import ELECTRON

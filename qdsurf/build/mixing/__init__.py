@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from qdsurf.build.assemble import set_roles
 from qdsurf.build.bonds import centres_of, stored_bonds
 from qdsurf.build.ions import require_bare
 from qdsurf.build.mixing.arrangement import ARRANGEMENTS, Arrangement
@@ -28,6 +27,7 @@ from qdsurf.build.mixing.lattice import Lattice, cell_factors
 from qdsurf.build.mixing.rebuilding import bonds_with, sites_after
 from qdsurf.build.mixing.sublattices import asked_mix
 from qdsurf.build.planes import formula
+from qdsurf.build.sites import set_roles
 from qdsurf.errors import AskError
 from qdsurf.model.nouns import Crystal, Source, Surface
 
