@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test lint engines clean
+.PHONY: demo test lint properties engines clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "qdsurf needs Python 3.11 or later")'
@@ -16,7 +16,10 @@ demo: .venv/ready
 	$(BIN)/qdsurf screen examples/screen/cspbbr3.toml
 
 test: .venv/ready
-	$(BIN)/python -m pytest -m 'not engine and not slow'
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m 'not engine and not slow'
+
+properties: .venv/ready
+	QDSURF_CASES=thorough $(BIN)/python -m pytest -n auto --maxprocesses 4 -m 'property and not engine and not slow'
 
 lint: .venv/ready
 	$(BIN)/ruff check .

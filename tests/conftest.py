@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 # A few cases for every run on a laptop; CI sets QDSURF_CASES=thorough.
 _calm = {"deadline": None, "derandomize": True, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("quick", max_examples=20, **_calm)
-settings.register_profile("thorough", max_examples=1000, **_calm)
+settings.register_profile("thorough", max_examples=300, **_calm)
 settings.load_profile(os.environ.get("QDSURF_CASES", "quick"))
 
 
@@ -22,3 +22,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave the demo's tests out where there is no demo to look at, rather than skip them."""
     return True if collection_path.name == "test_demo.py" and config.getoption("--demo") is None else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that hypothesis feeds as "property", so that CI can run these with many more cases."""
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("property")
