@@ -11,8 +11,8 @@ from qdsurf.ligands import GROUPS, free_form_atoms, ligand_from_smiles, load_lig
 
 NAMES = [name for name in list_shelf("ligands") if "smiles" in read_entry("ligands", name)]
 
-# Zwitterions with a thiolate: only the entry's anchor says which of two anions binds.
-AMBIGUOUS = {"cysteine"}
+# Only the anchor of the entry says which of two groups binds.
+AMBIGUOUS = {"cysteine", "ethylenediamine"}
 
 
 @pytest.mark.parametrize("name", NAMES)
