@@ -46,6 +46,8 @@ _HOME = {
     "vacancies": "qdsurf.build.vacancies",
     "attach": "qdsurf.attachment",
     "binding_energy": "qdsurf.energy.binding",
+    "export": "qdsurf.exports",
+    "collect": "qdsurf.exports",
     "load_campaign": "qdsurf.campaign",
     "screen": "qdsurf.campaign",
     "validate": "qdsurf.validation",
@@ -79,6 +81,7 @@ if TYPE_CHECKING:
     from qdsurf.crystals.files import write_crystal
     from qdsurf.energy.binding import binding_energy
     from qdsurf.errors import AskError, QdsurfError, RunError
+    from qdsurf.exports import collect, export
     from qdsurf.library import list_shelf
     from qdsurf.ligands import (
         describe_ligands,
@@ -110,10 +113,12 @@ __all__ = [
     "attach",
     "binding_energy",
     "carve_dot",
+    "collect",
     "cut_slab",
     "describe_ligands",
     "enumerate_compositions",
     "enumerate_forms",
+    "export",
     "hsab",
     "ligand_from_mol",
     "ligand_from_smiles",

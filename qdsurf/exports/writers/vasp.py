@@ -1,0 +1,142 @@
+"""VASP: POSCAR, INCAR, KPOINTS by pymatgen, and the names of the POTCARs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from qdsurf.errors import MissingExtra
+from qdsurf.exports.calculation import Calculation, load_potentials
+from qdsurf.exports.codes import Written
+from qdsurf.exports.system import System
+from qdsurf.exports.writers.texts import core_notes, spin_orbit_note, valence
+
+# D3(BJ) of HSE06 (doi:10.1002/jcc.21759 and its continuation); VASP knows those of PBE, PBEsol and PBE0.
+_HSE06_D3 = {"VDW_A1": 0.383, "VDW_S8": 2.310, "VDW_A2": 5.685}
+# Projectors in real space pay off, and are accurate enough, in cells of more than about 30 atoms.
+_REAL_SPACE = 30
+
+
+def write(system: System, calculation: Calculation, purpose: str) -> Written:
+    """Return the input of VASP; see the manual for each tag, https://www.vasp.at/wiki."""
+    try:
+        from pymatgen.core.lattice import Lattice
+        from pymatgen.core.structure import Structure
+        from pymatgen.io.vasp.inputs import Incar, Kpoints, Poscar
+    except ModuleNotFoundError as error:
+        raise MissingExtra("the input of VASP", "dft") from error
+
+    ordered = system.sorted_by_element()
+    potentials = load_potentials("vasp", ordered.elements, calculation)
+    atoms = ordered.atoms
+    structure = Structure(
+        Lattice(atoms.cell.array),
+        atoms.get_chemical_symbols(),
+        atoms.get_scaled_positions(wrap=False),
+    )
+    free = np.repeat(~ordered.fixed[:, None], 3, axis=1).tolist()
+    comment = f"{system.name} charge {system.charge:+d}"
+    poscar = Poscar(structure, comment=comment, selective_dynamics=free if ordered.fixed.any() else None)
+    names = [potentials[e].name for e in ordered.elements]
+    incar = Incar(settings(ordered, calculation, purpose, valence(ordered, potentials)))
+    program = (
+        "vasp_ncl" if calculation.spin_orbit else ("vasp_gam" if system.kpoints == (1, 1, 1) else "vasp_std")
+    )
+    table = "potpaw_LDA.54" if calculation.functional == "LDA" else "potpaw_PBE.54"
+    return Written(
+        files={
+            "POSCAR": poscar.get_str(significant_figures=12),
+            "INCAR": str(incar) if str(incar).endswith("\n") else f"{incar}\n",
+            "KPOINTS": str(Kpoints.gamma_automatic(kpts=system.kpoints)).rstrip() + "\n",
+            "POTCAR.names": "".join(f"{n}\n" for n in names),
+            "make-potcar.sh": _POTCAR.format(table=table),
+        },
+        command=f"bash make-potcar.sh && ${{MPI:-}} ${{VASP:-{program}}} > vasp.out",
+        expect="vasprun.xml",
+        needs=(
+            f"POTCAR of {table}, one after the other in the order of POTCAR.names: {', '.join(names)}; "
+            f"make-potcar.sh joins them from the folder VASP_PP_PATH",
+        ),
+        notes=(
+            *core_notes(potentials),
+            *spin_orbit_note(system, calculation, purpose),
+            "NCORE and KPAR depend on the machine: about one core in NCORE for each square root of the cores",
+        ),
+        electrons=valence(ordered, potentials),
+    )
+
+
+def settings(system: System, calculation: Calculation, purpose: str, electrons: int) -> dict[str, Any]:
+    """Return the tags of INCAR."""
+    relaxed = purpose in ("relax", "binding")
+    tags: dict[str, Any] = {
+        "SYSTEM": system.name,
+        "PREC": "Accurate",
+        "ENCUT": calculation.cutoff,
+        "EDIFF": calculation.energy_tolerance,
+        "NELM": 200,
+        "LASPH": True,
+        "LREAL": "Auto" if len(system.atoms) > _REAL_SPACE else False,
+        "ISMEAR": 0,
+        "SIGMA": calculation.smearing_width,
+        "LWAVE": False,
+        "LCHARG": purpose in ("dos", "workfunction"),
+        "ISPIN": 2 if system.unpaired and not calculation.spin_orbit else 1,
+        **_exchange(calculation),
+    }
+    if system.unpaired and not calculation.spin_orbit:
+        tags["NUPDOWN"] = system.unpaired
+    if relaxed:
+        tags |= {"IBRION": 2, "NSW": calculation.steps, "EDIFFG": -calculation.force_tolerance}
+        tags |= {"ISIF": 3 if system.cell_relaxed else 2, "NELMIN": 5}
+    else:
+        tags |= {"IBRION": -1, "NSW": 0}
+    if purpose == "dos":
+        tags |= {"LORBIT": 11, "NEDOS": 3001}
+    if purpose == "workfunction":
+        tags["LVHAR"] = True
+    if system.charge:
+        tags["NELECT"] = electrons
+    if system.dipole:
+        # The slab lies in the middle of the cell, so that the jump of the potential, half a cell away,
+        # lies in the middle of the vacuum.
+        tags |= {"LDIPOL": True, "IDIPOL": 3, "DIPOL": [0.5, 0.5, 0.5]}
+    if system.kind == "dot" and system.charge:
+        # The energy of a monopole in a cubic cell; needs a cubic box, which charged dots get.
+        tags |= {"IDIPOL": 4, "LMONO": True, "DIPOL": [0.5, 0.5, 0.5]}
+    if calculation.spin_orbit:
+        tags |= {"LSORBIT": True, "GGA_COMPAT": False, "ISYM": -1}
+    if max(system.atoms.cell.lengths()) > 50:
+        # The default mixing sloshes charge in long cells.
+        tags["AMIN"] = 0.01
+    return tags
+
+
+def _exchange(calculation: Calculation) -> dict[str, Any]:
+    """Return the tags of functional and dispersion."""
+    hybrid = {"LHFCALC": True, "ALGO": "Damped", "TIME": 0.4, "PRECFOCK": "Normal"}
+    every: dict[str, dict[str, Any]] = {
+        "PBE": {"ALGO": "Normal"},
+        "PBEsol": {"ALGO": "Normal", "GGA": "PS"},
+        "LDA": {"ALGO": "Normal"},
+        "PBE0": hybrid,
+        "HSE06": {**hybrid, "HFSCREEN": 0.2},
+    }
+    tags = every[calculation.functional]
+    if calculation.dispersion == "none":
+        return tags
+    own = _HSE06_D3 if calculation.functional == "HSE06" else {}
+    return {**tags, "IVDW": 12, **own}
+
+
+_POTCAR = """#!/usr/bin/env bash
+# Joins the POTCARs named in POTCAR.names; VASP_PP_PATH is the folder that holds {table}.
+set -euo pipefail
+if [ -s POTCAR ]; then exit 0; fi
+: "${{VASP_PP_PATH:?set VASP_PP_PATH to the folder that holds {table}}}"
+while read -r name; do
+  cat "$VASP_PP_PATH/{table}/$name/POTCAR"
+done < POTCAR.names > POTCAR.part
+mv POTCAR.part POTCAR
+"""
