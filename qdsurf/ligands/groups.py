@@ -11,16 +11,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from qdsurf.model.nouns import CbcClass, Takes
+from qdsurf.model.nouns import Takes
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
 _METALS = "Li,Na,K,Rb,Cs,Mg,Ca,Sr,Ba,Zn,Cd,Hg,Pb,Sn,Ge,Cu,Ag,Mn,Fe,Co,Ni,Al,Ga,In,Tl,Bi,Sb,Sc,Y,La,Ce,Eu,Yb"
 METALS = frozenset(_METALS.split(","))
-_CLASS: dict[Takes, CbcClass] = {
-    "anion site": "X", "cation site": "X", "pair": "X", "on a cation": "L", "on an anion": "Z",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,11 +46,6 @@ class Group:
     takes: Takes
     basicity: float
     weak: bool = False
-
-    @property
-    def cbc_class(self) -> CbcClass:
-        """Class that a group which takes this site has."""
-        return _CLASS[self.takes]
 
 
 @dataclass(frozen=True, kw_only=True)
