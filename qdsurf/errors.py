@@ -66,3 +66,7 @@ class PlacementError(RunError, ValueError):
 
 class EvaluationError(RunError, RuntimeError):
     """An energy that a method could not give; names the method, the formula and the cause."""
+
+
+class StoreError(RunError):
+    """A store that cannot be written or read any more: a full disk, a lost server, a damaged file."""

@@ -2,20 +2,17 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from ase import Atoms
-from ase.build import molecule
+from cheap import Result, a_ligand, evaluate, plain_slab
 
 from qdsurf.campaign import Campaign, Progress, load_campaign, rank, screen
 from qdsurf.errors import AskError, BadEntry, PlacementError, UnknownName
-from qdsurf.model import Anchor, Energy, Ligand, Reaction, Source, Surface
+from qdsurf.model import Ligand, Surface
 
 TEXT = """\
 title = "test"
@@ -34,60 +31,29 @@ poses = 1
 ENERGIES = {"acetate": -0.5, "formate": -0.45, "benzoate": -0.9}
 
 
-@dataclass(frozen=True)
-class Result:
-    energy: Energy
-    surface: Surface
-
-
-def plain_slab() -> Surface:
-    atoms = Atoms("NaCl", positions=[(0, 0, 0), (2.8, 0, 0)], cell=[5.6, 5.6, 20], pbc=(True, True, False))
-    atoms.set_array("fragment", np.arange(2))
-    atoms.set_array("species", np.array(["Na", "Cl"]))
-    atoms.set_array("role", np.array(["core", "core"]))
-    atoms.set_array("anchor", np.zeros(2, dtype=bool))
-    return Surface(name="NaCl", atoms=atoms, charges={"Na": 1, "Cl": -1}, sites=(), recipe={"verb": "test"})
-
-
-def a_ligand(name: str) -> Ligand:
-    anchor = Anchor(name="carboxylate", atoms=(0,), smarts="O", takes="anion site")
-    return Ligand(
-        name=name, smiles="CC(=O)[O-]", charge=-1, cbc_class="X", anchors=(anchor,), binds="anion site",
-        conformers=(molecule("H2O"),), bonds=(), free_forms={}, source=Source(text="test"),
-    )  # fmt: skip
-
-
-def fake_bind(surface: Surface, ligand: Ligand, method: Any, *, references: Any, **_: Any) -> Result:
-    references["slab"] = -1.0
-    reaction = Reaction(name="acid exchange", equation="a + b → c", stoichiometry={"a": -1.0, "c": 1.0})
-    value = ENERGIES[ligand.name]
-    energy = Energy(
-        value=value, uncertainty=0.1, reaction=reaction, terms={"a": 0.0, "c": value}, method=method.name,
-        converged=True, warnings=("fake",),
-    )  # fmt: skip
-    return Result(energy, surface)
-
-
-def dying_bind(surface: Surface, ligand: Ligand, method: Any, **settings: Any) -> Result:
-    if ligand.name == "formate":
-        os._exit(9)
-    return fake_bind(surface, ligand, method, **settings)
+def fake_bind(surface: Surface, ligand: Ligand, method: Any, **settings: Any) -> Result:
+    found = evaluate(surface, ligand, method, **settings)
+    energy = replace(found.energy, value=ENERGIES[ligand.name])
+    return Result(energy, found.surface)
 
 
 @pytest.fixture
-def campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Campaign:
+def campaign(tmp_path: Path) -> Campaign:
     path = tmp_path / "test.toml"
     path.write_text(TEXT)
-    monkeypatch.setattr(
-        Campaign, "load_ligands", lambda self: {name: a_ligand(name) for name in self.ligand_names}
-    )
     return load_campaign(path)
 
 
 def run(campaign: Campaign, output: Path, evaluate: Any, **settings: Any) -> list[dict[str, Any]]:
     with ThreadPoolExecutor(1) as executor:
         return screen(
-            campaign, output=output, executor=executor, surface=plain_slab(), evaluate=evaluate, **settings
+            campaign,
+            output=output,
+            executor=executor,
+            surface=plain_slab(),
+            ligands=[a_ligand(name) for name in campaign.ligands.names],
+            evaluate=evaluate,
+            **settings,
         )
 
 
@@ -116,9 +82,14 @@ def test_a_campaign_leaves_its_files_and_a_second_run_repeats_nothing(
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
 
-def test_a_failure_is_a_row_with_its_cause_and_is_tried_again(campaign: Campaign, tmp_path: Path) -> None:
+def test_a_failure_is_a_row_with_its_cause_and_is_tried_again_when_asked(
+    campaign: Campaign, tmp_path: Path
+) -> None:
+    calls: list[str] = []
+
     def failing(surface: Surface, ligand: Ligand, method: Any, **settings: Any) -> Result:
-        if ligand.name == "formate":
+        calls.append(ligand.name)
+        if ligand.name == "formate" and calls.count("formate") == 1:
             raise PlacementError("H1 and Br2 are 1.0 Å apart")
         return fake_bind(surface, ligand, method, **settings)
 
@@ -127,8 +98,12 @@ def test_a_failure_is_a_row_with_its_cause_and_is_tried_again(campaign: Campaign
     assert rows[1]["cause"] == "PlacementError: H1 and Br2 are 1.0 Å apart"
     assert rows[1]["rank"] is None
     assert "1.0 Å" in rows[1]["unranked"]
-    again = run(campaign, tmp_path / "out", fake_bind)
+    assert run(campaign, tmp_path / "out", failing) == rows, "a finished campaign does nothing"
+    assert run(campaign, tmp_path / "out", failing, retry=True, cause="TimeLimit") == rows
+    assert sorted(calls) == ["acetate", "formate"]
+    again = run(campaign, tmp_path / "out", failing, retry=True, cause="apart")
     assert [row["status"] for row in again] == ["done", "done"]
+    assert sorted(calls) == ["acetate", "formate", "formate"]
 
 
 def test_ctrl_c_keeps_what_is_finished(campaign: Campaign, tmp_path: Path) -> None:
@@ -150,9 +125,16 @@ def test_ctrl_c_keeps_what_is_finished(campaign: Campaign, tmp_path: Path) -> No
 
 
 def test_a_worker_that_dies_takes_only_its_own_ligand(campaign: Campaign, tmp_path: Path) -> None:
-    rows = screen(campaign, output=tmp_path / "out", surface=plain_slab(), evaluate=dying_bind, workers=1)
-    assert {row["ligand"]: row["status"] for row in rows} == {"acetate": "done", "formate": "failed"}
-    assert "died" in rows[1]["cause"]
+    rows = screen(
+        campaign,
+        output=tmp_path / "out",
+        surface=plain_slab(),
+        ligands=[a_ligand("acetate"), a_ligand("dies")],
+        evaluate=evaluate,
+        workers=1,
+    )
+    assert {row["ligand"]: row["status"] for row in rows} == {"acetate": "done", "dies": "failed"}
+    assert "ended with code 9 (3 times)" in rows[1]["cause"]
 
 
 @pytest.mark.parametrize(

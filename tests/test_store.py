@@ -16,12 +16,14 @@ ROW = {"key": "k1", "ligand": "acetate", "status": "done", "energy_eV": -0.5, "w
 def test_the_same_row_twice_is_one_row_and_changes_nothing(tmp_path: Path) -> None:
     with Store(tmp_path / "s.sqlite") as store:
         store.put(ROW, "1\n\nH 0 0 0\n")
-        before = list(sqlite3.connect(store.path).execute("select * from results"))
-        store._db.execute("update results set created='then'")
+        with sqlite3.connect(store.where) as plain:
+            assert plain.execute("select key, status, energy from results").fetchall() == [
+                ("k1", "done", -0.5)
+            ]
+            plain.execute("update results set created='then'")
         store.put(ROW, "1\n\nH 0 0 0\n")
         assert store.rows() == [ROW]
-        assert store._db.execute("select created from results").fetchone()[0] == "then"
-        assert before[0][0] == "k1"
+        assert plain.execute("select created from results").fetchone()[0] == "then"
         store.put({**ROW, "energy_eV": -0.6})
         assert [row["energy_eV"] for row in store.rows("done")] == [-0.6]
         assert store.structure("k1") is None
@@ -36,7 +38,7 @@ def test_two_connections_see_each_other(tmp_path: Path) -> None:
         assert two.references.get("dot", 3) == 3
         with pytest.raises(KeyError):
             two.references["dot"]
-        assert one._db.execute("pragma journal_mode").fetchone()[0] == "wal"
+        assert sqlite3.connect(one.where).execute("pragma journal_mode").fetchone()[0] == "wal"
 
 
 @pytest.mark.parametrize("content", [b"this is no database, only text\n" * 100, b"\x89PNG" * 400])

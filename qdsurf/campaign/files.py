@@ -7,92 +7,17 @@ import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, ValidationError
 
+from qdsurf.campaign.sections import Campaign
 from qdsurf.errors import AskError, BadEntry
 from qdsurf.library import read_entry
 
-if TYPE_CHECKING:
-    from qdsurf.model import Ligand
-
-
-class _Section(BaseModel):
-    """Part of a campaign file: unknown keys, text for numbers and infinities are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class SurfaceSection(_Section):
-    """The slab: a crystal of the shelf, Miller indices, termination; vacuum in Å."""
-
-    crystal: str
-    hkl: tuple[int, int, int]
-    termination: str | None = None
-    layers: PositiveInt = 3
-    repeat: tuple[PositiveInt, PositiveInt] = (1, 1)
-    vacuum: PositiveFloat = 15.0
-
-
-class LigandSection(_Section):
-    """Names of the shelf, and SMILES of bound forms by name."""
-
-    names: tuple[str, ...] = ()
-    smiles: dict[str, str] = Field(default_factory=dict)
-
-
-class MethodSection(_Section):
-    """A method of the shelf and whose lattice constant the slab has."""
-
-    name: str
-    lattice: Literal["method", "experimental"] = "method"
-
-
-class ProtocolSection(_Section):
-    """Starting poses per ligand, force threshold in eV/Å and step limit."""
-
-    poses: PositiveInt = 2
-    fmax: PositiveFloat = 0.05
-    steps: PositiveInt = 150
-
-
-class Campaign(_Section):
-    """A screening: one surface, several ligands, one method, one protocol.
-
-    Attributes
-    ----------
-    path
-        The file that it was read from, or None; gives the default output folder its name.
-    """
-
-    title: str = ""
-    surface: SurfaceSection
-    ligands: LigandSection
-    method: MethodSection
-    protocol: ProtocolSection = ProtocolSection()
-    path: Path | None = Field(default=None, exclude=True)
-
-    @property
-    def ligand_names(self) -> tuple[str, ...]:
-        """Names of all ligands, those of the shelf first."""
-        return (*self.ligands.names, *self.ligands.smiles)
-
-    def load_ligands(self) -> dict[str, Ligand]:
-        """Return the ligands by name; an unknown or unbindable one raises an AskError."""
-        from qdsurf.ligands import ligand_from_smiles, load_ligand
-
-        found = {name: load_ligand(name) for name in self.ligands.names}
-        for name, smiles in self.ligands.smiles.items():
-            try:
-                found[name] = ligand_from_smiles(smiles, name=name)
-            except AskError as error:
-                raise type(error)(f"ligand {name!r}: {error}") from error
-        return found
-
-
 _KEY = re.compile(r"""^\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _HEADER = re.compile(r"^\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?$")
+_ARRAY = re.compile(r"^\s*\[\[\s*([^\[\]]+?)\s*\]\]\s*(?:#.*)?$")
 
 
 def _parts(dotted: str) -> tuple[str, ...]:
@@ -105,11 +30,22 @@ def line_of(text: str, keys: tuple[str, ...]) -> int:
 
     >>> line_of("[a]\nb = 1\n", ("a", "b"))
     2
+    >>> line_of("[[a]]\nb = 1\n[[a]]\nb = 2\n", ("a", "1", "b"))
+    4
     """
     best, section = (0, 1), tuple[str, ...]()
+    seen: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(text.splitlines(), start=1):
-        if header := _HEADER.match(line):
-            section = here = _parts(header[1])
+        if array := _ARRAY.match(line):
+            parts = _parts(array[1])
+            seen[parts] = seen.get(parts, -1) + 1
+            section = here = (*parts, str(seen[parts]))
+        elif header := _HEADER.match(line):
+            parts = _parts(header[1])
+            # [tiers.limits] belongs to the last [[tiers]]
+            owner = next((parts[:n] for n in range(len(parts) - 1, 0, -1) if parts[:n] in seen), None)
+            inner = () if owner is None else (*owner, str(seen[owner]), *parts[len(owner) :])
+            section = here = inner or parts
         elif key := _KEY.match(line):
             here = section + _parts(key[1])
         else:
@@ -119,11 +55,20 @@ def line_of(text: str, keys: tuple[str, ...]) -> int:
     return best[1]
 
 
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the section that a field holds, one or several of it."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for one in get_args(annotation) if (found := _model_in(one))), None)
+
+
 def _known_keys(keys: tuple[str, ...]) -> list[str]:
     """Return the keys that a campaign file may have beside the last of *keys*."""
-    model: Any = Campaign
+    model: type[BaseModel] = Campaign
     for key in keys[:-1]:
-        model = model.model_fields[key].annotation
+        field = model.model_fields.get(key)
+        inner = None if field is None else _model_in(field.annotation)
+        model = inner or model
     return [name for name in model.model_fields if not (model is Campaign and name == "path")]
 
 
@@ -131,9 +76,11 @@ def _explain(error: ValidationError, text: str, path: Path) -> str:
     """Return what the first finding of pydantic means for *path*: line, key and nearest key."""
     # Misspelt keys first: they are the cause of a key that seems missing.
     first = min(error.errors(), key=lambda finding: finding["type"] != "extra_forbidden")
-    # Section and key are enough to find the line; what follows are places inside a value.
-    keys = tuple(str(part) for part in first["loc"])[:2]
-    name, where = ".".join(keys), f"{path}, line {line_of(text, keys)}"
+    places = tuple(str(part) for part in first["loc"])
+    where = f"{path}, line {line_of(text, places)}"
+    # Numbers are places in a list: they help to find the line and do not belong to the name.
+    keys = tuple(part for part in places if not part.isdigit())
+    name = ".".join(keys)
     if first["type"] == "extra_forbidden":
         known = _known_keys(keys)
         near = get_close_matches(keys[-1], known, n=1, cutoff=0.5)
@@ -141,7 +88,10 @@ def _explain(error: ValidationError, text: str, path: Path) -> str:
         return f"{where}: no key {name!r}; {hint}"
     if first["type"] == "missing":
         return f"{where}: the key {name!r} is missing"
-    return f"{where}: {name!r}: {first['msg']}, not {first['input']!r}"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error":
+        return f"{where}: {'' if message.startswith('the key') or not name else name + ': '}{message}"
+    return f"{where}: {name!r}: {message}, not {first['input']!r}"
 
 
 def load_campaign(path: str | Path) -> Campaign:
@@ -153,13 +103,18 @@ def load_campaign(path: str | Path) -> Campaign:
         The file is not TOML, or a key is misspelt, missing or of the wrong type; the message names
         file, line, key and the nearest key that exists.
     UnknownName
-        A crystal, ligand or method that is on no shelf.
+        A crystal, surface, ligand, method or ranking that is on no shelf.
     """
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise AskError(f"cannot read the campaign file {path}: {error}") from error
+    return parse_campaign(text, path)
+
+
+def parse_campaign(text: str, path: Path) -> Campaign:
+    """Return the campaign of TOML *text*, whose file names are relative to the folder of *path*."""
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -171,14 +126,40 @@ def load_campaign(path: str | Path) -> Campaign:
         campaign = Campaign.model_validate_json(json.dumps(content, default=str))
     except ValidationError as error:
         raise BadEntry(_explain(error, text, path)) from error
-    names = campaign.ligand_names
+    names = (*campaign.ligands.names, *campaign.ligands.smiles)
     where = f"{path}, line {line_of(text, ('ligands', 'names'))}"
-    if not names:
-        raise BadEntry(f"{where}: 'ligands' has neither names nor smiles")
+    if not names and not campaign.ligands.files:
+        raise BadEntry(f"{where}: 'ligands' has neither names nor smiles nor files")
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise BadEntry(f"{where}: named twice: {', '.join(doubled)}")
-    read_entry("bulk", campaign.surface.crystal)
-    read_entry("calculators", campaign.method.name)
+    campaign = campaign.model_copy(update={"path": path})
+    _check_names(campaign)
+    return campaign
+
+
+def _check_names(campaign: Campaign) -> None:
+    """Refuse names that are on no shelf, and files that are not there."""
+    from qdsurf.rank.presets import load_preset
+
+    for surface in campaign.all_surfaces:
+        if surface.crystal is not None:
+            read_entry("bulk", surface.crystal)
+        if surface.shelf is not None:
+            read_entry("surfaces", surface.shelf)
+    for tier in campaign.all_tiers:
+        if tier.method is not None:
+            read_entry("calculators", tier.method)
+        if tier.rank is not None:
+            load_preset(tier.rank)
     for name in campaign.ligands.names:
         read_entry("ligands", name)
-    return campaign.model_copy(update={"path": path})
+    for file in (*campaign.ligands.files, *(s.file for s in campaign.all_surfaces if s.file)):
+        if not campaign.beside(file).is_file():
+            raise AskError(f"{campaign.path}: there is no file {str(campaign.beside(file))!r}")
+
+
+def campaign_schema() -> dict[str, Any]:
+    """Return the JSON schema of campaign files, for editors."""
+    schema = Campaign.model_json_schema()
+    schema["properties"].pop("path", None)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "qdsurf campaign"}

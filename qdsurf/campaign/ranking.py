@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+# Rows that differ in one of these answer different questions.
+ZERO = ("reaction", "method", "surface", "site", "mode")
 # Order of the groups in every table.
 GROUPS = ("X, anion site", "X, cation site", "L", "zwitterion", "Z")
 
@@ -27,6 +29,8 @@ def _why_unranked(row: Mapping[str, Any]) -> str:
     """Return why *row* has no rank, or "" where it can have one."""
     if row.get("status") != "done":
         return f"failed: {row.get('cause') or 'no cause recorded'}"
+    if row.get("dropped"):
+        return str(row["dropped"])
     if row.get("energy_eV") is None:
         return "no energy"
     if not row.get("converged"):
@@ -49,29 +53,56 @@ def _rank_group(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**row, "tied": shared.count(row["rank"]) > 1} for row in ranked]
 
 
+def _rank_scores(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows that have a score and no energy, the highest score first; equal scores share a rank."""
+    rows = sorted(rows, key=lambda row: (-row["score"], row["ligand"], row.get("surface") or ""))
+    scores = [row["score"] for row in rows]
+    return [
+        {
+            **row,
+            "group": "by descriptors",
+            "rank": scores.index(row["score"]) + 1,
+            "tied": scores.count(row["score"]) > 1,
+            "unranked": "",
+        }
+        for row in rows
+    ]
+
+
 def rank(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return *rows* ranked within their class, the most negative energy first.
 
     Ligands closer to the leader of their tie than the larger of the two uncertainties share a rank,
     like 1, 1, 3. Rows that failed or did not converge come last, without a rank and with the reason.
 
-    Each row gains "group" (the class label; with the reaction where a class has several, because
-    their energies have different zeros), "rank", "tied" and "unranked" (the reason, or "").
+    Rows with a score in place of an energy are ranked by it. Each row gains "group" (the class label;
+    with reaction, surface, site or mode where a class has several, because their energies have different
+    zeros), "rank", "tied" and "unranked" (the reason, or "").
     """
-    groups: dict[str, dict[tuple[str, str], list[dict[str, Any]]]] = {}
+    groups: dict[str, dict[tuple[str, ...], list[dict[str, Any]]]] = {}
     last: list[dict[str, Any]] = []
+    scored: list[dict[str, Any]] = []
     for row in rows:
         label, why = group_of(row), _why_unranked(row)
+        if why == "no energy" and row.get("score") is not None:
+            scored.append(dict(row))
+            continue
         if why:
             last.append({**row, "group": label, "rank": None, "tied": False, "unranked": why})
             continue
-        zero = (str(row.get("reaction") or ""), str(row.get("method") or ""))
+        zero = tuple(str(row.get(name) or "") for name in ZERO)
         groups.setdefault(label, {}).setdefault(zero, []).append({**row, "unranked": ""})
     ranked: list[dict[str, Any]] = []
     order = [name for name in GROUPS if name in groups] + sorted(set(groups) - set(GROUPS))
     for label in order:
-        for (reaction, method), members in sorted(groups[label].items()):
-            several = len(groups[label]) > 1
-            named = f"{label} ({', '.join(filter(None, (reaction, method)))})" if several else label
+        # Named by what differs between the zeros, so that the name says why they are apart.
+        differ = [n for n in range(len(ZERO)) if len({zero[n] for zero in groups[label]}) > 1]
+        for zero, members in sorted(groups[label].items()):
+            parts = ", ".join(zero[n] for n in differ if zero[n])
+            named = f"{label} ({parts})" if parts else label
             ranked += [{**row, "group": named} for row in _rank_group(members)]
-    return ranked + sorted(last, key=lambda row: (row["group"], row["ligand"]))
+    return (
+        ranked
+        + _rank_scores(scored)
+        + sorted(last, key=lambda row: (row["group"], row["ligand"], row.get("key") or ""))
+    )

@@ -1,50 +1,90 @@
-"""Screen the ligands of a campaign: plan, run what is not finished, rank, write."""
+"""Screen the ligands of a campaign: plan each tier, run what is not finished, choose, rank, write."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+import pickle
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import qdsurf
-from qdsurf.campaign.files import Campaign, load_campaign
-from qdsurf.campaign.pool import process_pool, run_all, run_on
+from qdsurf.campaign.choosing import choose
+from qdsurf.campaign.driver import Driver, call, unfinished
+from qdsurf.campaign.engines import open_engine
+from qdsurf.campaign.files import load_campaign
+from qdsurf.campaign.ligands import Source
+from qdsurf.campaign.limits import Limits
+from qdsurf.campaign.pieces import Piece, Round, ligands_of, pieces_of, steps_of
 from qdsurf.campaign.ranking import rank
-from qdsurf.campaign.tasks import Task, failed_row, find_lattice, task_key
-from qdsurf.methods import engine_version, load_method
+from qdsurf.campaign.sections import Campaign, TierSection
+from qdsurf.campaign.surfaces import base_of, surfaces_of
+from qdsurf.campaign.tasks import close_stores, find_lattice
+from qdsurf.errors import AskError
+from qdsurf.methods import engine_version
 from qdsurf.store import Store, content_key
+from qdsurf.store.table import is_url
 
 if TYPE_CHECKING:
     from qdsurf.model import Crystal, Ligand, Method, Surface
 
 log = logging.getLogger("qdsurf.campaign")
 
+LOG_SECONDS = 30.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a campaign is; given to the progress callback after every ligand, and once before.
+    """How far a tier is; given to the progress callback after every pair, and once before.
 
     Attributes
     ----------
     done
-        Finished ligands so far, those of earlier runs and those that failed included.
+        Finished pairs so far, those of earlier runs and those that failed included.
     failed
         How many of these failed.
     total
-        Ligands of the campaign.
+        Pairs of the tier.
     name
         The ligand that has just finished; "" in the first call.
+    tier
+        Name of the tier, "" where there is one only.
+    rate
+        Pairs finished per second in this run; 0 before the first.
+    left
+        Estimate of the seconds that are left; None before the first.
     """
 
     done: int
     failed: int
     total: int
     name: str = ""
+    tier: str = ""
+    rate: float = 0.0
+    left: float | None = None
+
+
+@dataclass(kw_only=True)
+class _Run:
+    """What a run of a campaign needs at hand."""
+
+    campaign: Campaign
+    store: Store
+    folder: Path
+    executor: Executor | None
+    workers: int
+    engine: str
+    options: Mapping[str, Any]
+    progress: Callable[[Progress], None] | None
+    surface: Surface | None
+    evaluate: Callable[..., Any] | None
+    given: Sequence[Ligand] | None
 
 
 @contextmanager
@@ -64,8 +104,273 @@ def _logging_to(path: Path) -> Iterator[None]:
         handler.close()
 
 
-def _lattice(crystal: Crystal, method: Method, store: Store, executor: Executor | None) -> float:
-    """Return the lattice constant in Å of *method*, from the store or found in a worker."""
+def screen(
+    campaign: Campaign | str | Path,
+    *,
+    output: str | Path | None = None,
+    executor: Executor | None = None,
+    engine: str | None = None,
+    workers: int | None = None,
+    store: str | None = None,
+    retry: bool = False,
+    cause: str = "",
+    progress: Callable[[Progress], None] | None = None,
+    surface: Surface | None = None,
+    ligands: Sequence[Ligand] | None = None,
+    evaluate: Callable[..., Any] | None = None,
+) -> list[dict[str, Any]]:
+    """Evaluate every pair of *campaign* and return the ranked rows.
+
+    Run again with the same output folder, it computes only what is not finished: a finished campaign
+    does nothing, one changed by a ligand computes that ligand. Every row is in the store as soon as it
+    is known, and is written by the process that computed it. Several runs may share a store; each pair
+    is computed once.
+
+    Parameters
+    ----------
+    campaign
+        A campaign, or the path of its file.
+    output
+        Folder for table.csv, table.json, report.html, structures/, store.sqlite and log.txt;
+        ``runs/<name of the file>`` by default.
+    executor
+        Any ``concurrent.futures.Executor``; runs the pairs in place of *engine*. Its workers must see the
+        store. It is not shut down.
+    engine
+        "local", "dask", "parsl" or "slurm" in place of that of the campaign.
+    workers
+        Processes, or batch jobs at a time; by default as many as there are cores, at most 2 (each
+        loads its own copy of the method).
+    store
+        URL of a PostgreSQL database in place of the file in the folder.
+    retry
+        Whether pairs that failed in an earlier run are tried again.
+    cause
+        With *retry*, only those whose cause contains this.
+    progress
+        Called with a Progress after every pair.
+    surface
+        Used in place of the surfaces that the campaign describes.
+    ligands
+        Used in place of the ligands of the campaign.
+    evaluate
+        Used in place of ``qdsurf.energy.binding.bind``; a function of a module that workers can import.
+
+    Raises
+    ------
+    AskError
+        The campaign asks for something that cannot be; nothing was computed.
+    StoreError
+        The store cannot be written any more (a full disk, a lost server); what is in it stays good.
+    RunError
+        The executor broke; run again to go on.
+    """
+    from qdsurf.campaign.outputs import write_outputs
+
+    if not isinstance(campaign, Campaign):
+        campaign = load_campaign(campaign)
+    folder = folder_of(campaign, output)
+    run = _Run(
+        campaign=campaign,
+        store=Store(store or campaign.outputs.store or folder / "store.sqlite"),
+        folder=folder,
+        executor=executor,
+        workers=workers or campaign.engine.workers or min(os.cpu_count() or 1, 2),
+        engine=engine or campaign.engine.kind,
+        options=campaign.engine.options,
+        progress=progress,
+        surface=surface,
+        evaluate=evaluate,
+        given=ligands,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    with run.store, _logging_to(folder / "log.txt"):
+        try:
+            _refuse_shared_disk(run)
+            _remember(run)
+            if retry:
+                log.info("%d failed pairs are tried again", run.store.retry(campaign.name, cause))
+            rows = rank(_tiers(run))
+            write_outputs(rows, run.store, folder, campaign)
+        except KeyboardInterrupt:
+            log.warning("stopped; the finished rows are in %s", run.store.name)
+            raise
+        finally:
+            close_stores()
+    return rows
+
+
+def folder_of(campaign: Campaign, output: str | Path | None) -> Path:
+    """Return the folder of a campaign: *output*, or runs/ and the name of its file."""
+    return Path(output) if output is not None else Path("runs") / campaign.name
+
+
+def _refuse_shared_disk(run: _Run) -> None:
+    """Refuse a store file on a network disk where several hosts may write it."""
+    from qdsurf.store.sqlite import shared_disk
+
+    if is_url(run.store.where) or not (kind := shared_disk(Path(run.store.where))):
+        return
+    if run.engine == "local" and run.executor is None:
+        log.warning("the store lies on %s; run this campaign from one host only", kind)
+        return
+    raise AskError(
+        f"the store {run.store.name} lies on a network disk ({kind}), which several hosts cannot write "
+        "safely; give a PostgreSQL URL, or an output folder on a local disk and the local engine"
+    )
+
+
+def _remember(run: _Run) -> None:
+    """Keep the campaign file in the store, for status, resume and retry."""
+    path = run.campaign.path
+    if path is not None and path.is_file():
+        run.store.set_note(f"file {run.campaign.name}", str(path.absolute()))
+        run.store.set_note(f"text {run.campaign.name}", path.read_text(encoding="utf-8"))
+    run.store.set_note(f"tiers {run.campaign.name}", str(len(run.campaign.all_tiers)))
+
+
+@contextmanager
+def _engine(run: _Run, step_limits: Limits) -> Iterator[Executor]:
+    """Give the executor that was handed in, or open the engine."""
+    if run.executor is not None:
+        yield run.executor
+        return
+    with open_engine(
+        run.engine, workers=run.workers, limits=step_limits, folder=run.folder, options=run.options
+    ) as executor:
+        yield executor
+
+
+def _tiers(run: _Run) -> list[dict[str, Any]]:
+    """Run all tiers and return a row for each pair: that of the last tier that it reached."""
+    campaign = run.campaign
+    ligands: Sequence[Source | Ligand] = run.given if run.given is not None else ligands_of(campaign)
+    tiers = campaign.all_tiers
+    rows: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+    chosen: set[tuple[str, str, str]] | None = None
+    for number, section in enumerate(tiers):
+        work = plan_tier(run, number, section, ligands, chosen)
+        label = section.name or (f"tier {number + 1}" if len(tiers) > 1 else "")
+        _run_tier(run, work, label)
+        found = list(run.store.stream(campaign=campaign.name, tier=number))
+        fate = choose(found, section, label)
+        last = number == len(tiers) - 1
+        for row in found:
+            if row["status"] == "done" and not last and fate[row["key"]]:
+                row["dropped"] = fate[row["key"]]
+        chosen = {(r["surface"], r["site"], r["ligand"]) for r in found if not fate[r["key"]]}
+        # A ranking knows no modes: its row makes way for those of the energies.
+        ranked = number > 0 and tiers[number - 1].rank is not None
+        for pair in {(r["surface"], r["site"], r["ligand"]) for r in found if ranked}:
+            rows.pop((*pair, "auto"), None)
+        rows |= {(r["surface"], r["site"], r["ligand"], r["mode"]): r for r in found}
+        log.info("%s: %d pairs, %d go on", label or "all", len(found), len(chosen))
+    return list(rows.values())
+
+
+def plan_tier(
+    run: _Run,
+    number: int,
+    section: TierSection,
+    ligands: Sequence[Source | Ligand],
+    chosen: set[tuple[str, str, str]] | None,
+) -> Round:
+    """Return the pieces of a tier and make them its plan in the store."""
+    campaign, store = run.campaign, run.store
+    steps = steps_of(campaign, section, run.evaluate)
+    method = steps[0].method if section.lattice == "method" else None
+    if run.surface is not None:
+        bases = [base_of(run.surface)]
+    else:
+        own = None if method is None else partial(_lattice, run, method, steps[0].limits)
+        bases = list(surfaces_of(campaign, own))
+    names = [(base.name, base.site) for base in bases]
+    if len(set(names)) < len(names):
+        raise AskError("two surfaces of the campaign have the same name; give them names of their own")
+    numbers = (
+        (b, m, n)
+        for b, base in enumerate(bases)
+        for m in range(len(steps))
+        for n, ligand in enumerate(ligands)
+        if chosen is None or (base.name, base.site, ligand.name) in chosen
+    )
+    work = Round(
+        tier=number,
+        section=section,
+        bases=bases,
+        steps=steps,
+        ligands=ligands,
+        pieces=pieces_of(bases, steps, ligands, numbers),
+    )
+    store.set_plan(campaign.name, number, work.entries())
+    return work
+
+
+def _run_tier(run: _Run, work: Round, label: str) -> None:
+    """Run the pieces that the store does not have, and tell how far it is."""
+    store = run.store
+    store.reap()
+    statuses = store.statuses(run.campaign.name, work.tier)
+    todo = unfinished(work.pieces, statuses)
+    count = {"done": len(work.pieces) - len(todo), "failed": list(statuses.values()).count("failed")}
+    first, began = count["done"], time.monotonic()
+    last = began
+
+    def tell(name: str = "") -> None:
+        nonlocal last
+        now = time.monotonic()
+        rate = (count["done"] - first) / max(now - began, 1e-9)
+        left = (len(work.pieces) - count["done"]) / rate if rate else None
+        event = Progress(
+            **count, total=len(work.pieces), name=name, tier=label, rate=rate if name else 0.0, left=left
+        )
+        if run.progress is not None:
+            run.progress(event)
+        if name and now - last > LOG_SECONDS:
+            last = now
+            log.info(
+                "%d of %d done, %d failed, %.3g per minute, about %.0f s left",
+                event.done, event.total, event.failed, 60 * rate, left or 0.0,
+            )  # fmt: skip
+
+    def report(piece: Piece, status: str) -> None:
+        count["done"] += 1
+        count["failed"] += status == "failed"
+        name = work.ligands[piece.ligand].name
+        if status == "failed" or len(work.pieces) <= 1000:
+            row = store.get(piece.key) or {}
+            outcome = row.get("cause") or row.get("energy_eV", row.get("score"))
+            log.info("%s: %s %s", name, status, outcome)
+        tell(name)
+
+    log.info(
+        "campaign %s%s: %d pairs with %s, %d of them finished already",
+        run.campaign.name, f", {label}" if label else "", len(work.pieces), work.steps[0].name, first,
+    )  # fmt: skip
+    tell()
+    if not todo:
+        return
+    limits = work.steps[0].limits
+    guarded = run.executor is None or limits.memory is not None or limits.seconds is not None
+    if guarded:
+        _check_pickle(work)
+    with _engine(run, limits) as executor:
+        window = max(4 * run.workers, 16) if run.executor is None and run.engine == "local" else 256
+        Driver(work, store, executor, report, guarded=guarded, window=window).run(todo)
+
+
+def _check_pickle(work: Round) -> None:
+    """Refuse an evaluation that cannot travel to another process."""
+    try:
+        pickle.dumps(work.steps)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise AskError(
+            f"workers cannot be given this evaluation ({error}); a function of a module would do"
+        ) from error
+
+
+def _lattice(run: _Run, method: Method, limits: Limits, crystal: Crystal) -> float:
+    """Return the lattice constant in Å of *method*, from the store or found by a worker."""
     key = content_key(
         {
             "state": "lattice constant",
@@ -78,146 +383,27 @@ def _lattice(crystal: Crystal, method: Method, store: Store, executor: Executor 
             "versions": [qdsurf.__version__, engine_version(method)],
         }
     )
-    known = store.get_reference(key)
+    known = run.store.get_reference(key)
     if known is None:
-        # In a worker, so that the process that waits does not load an engine.
-        if executor is not None:
-            known = executor.submit(find_lattice, crystal, method).result()
-        else:
-            with process_pool(1) as pool:
-                known = pool.submit(find_lattice, crystal, method).result()
-        store.put_reference(key, known)
+        # By a worker, so that the process that waits does not load a method.
+        alone = replace_engine(run)
+        with _engine(alone, limits) as executor:
+            if alone.executor is None:
+                known = call(executor, _in_child, crystal, method, limits)
+            else:
+                known = call(executor, find_lattice, crystal, method)
+        run.store.put_reference(key, known)
     log.info("lattice constant of %s with %s: %.4f Å", crystal.name, method.name, known)
     return float(known)
 
 
-def _surface(campaign: Campaign, method: Method, store: Store, executor: Executor | None) -> Surface:
-    """Cut the slab of *campaign*."""
-    from qdsurf.build.slabs import cut_slab
-    from qdsurf.crystals import load_crystal
-
-    asked = campaign.surface
-    crystal = load_crystal(asked.crystal)
-    own = campaign.method.lattice == "method"
-    return cut_slab(
-        crystal,
-        asked.hkl,
-        layers=asked.layers,
-        termination=asked.termination,
-        repeat=asked.repeat,
-        vacuum=asked.vacuum,
-        lattice_constant=_lattice(crystal, method, store, executor) if own else None,
-    )
+def replace_engine(run: _Run) -> _Run:
+    """Return *run* with the local engine, unless an executor was handed in: one number is no job."""
+    return run if run.executor is not None else replace(run, engine="local", workers=1, options={})
 
 
-def _plan(
-    campaign: Campaign, surface: Surface, ligands: Mapping[str, Ligand], method: Method, store: Store
-) -> list[Task]:
-    """Return one task for each ligand."""
-    protocol = campaign.protocol.model_dump()
-    return [
-        Task(
-            key=task_key(surface, ligand, method, protocol),
-            store=str(store.path),
-            surface=surface,
-            ligand=ligand,
-            method=method,
-            protocol=protocol,
-        )
-        for ligand in ligands.values()
-    ]
+def _in_child(crystal: Crystal, method: Method, limits: Limits) -> float:
+    """Find a lattice constant in a process of its own."""
+    from qdsurf.campaign.guard import child_here
 
-
-def screen(
-    campaign: Campaign | str | Path,
-    *,
-    output: str | Path | None = None,
-    executor: Executor | None = None,
-    workers: int | None = None,
-    progress: Callable[[Progress], None] | None = None,
-    surface: Surface | None = None,
-    evaluate: Callable[..., Any] | None = None,
-) -> list[dict[str, Any]]:
-    """Evaluate every ligand of *campaign* and return the ranked rows.
-
-    Run again with the same output folder, it computes only what is not finished; ligands that
-    failed are tried again. Every row is in the store as soon as it is known. Worker processes
-    import the script that called: keep the call under ``if __name__ == "__main__":``.
-
-    Parameters
-    ----------
-    campaign
-        A campaign, or the path of its file.
-    output
-        Folder for table.csv, table.json, report.html, structures/, store.sqlite and log.txt;
-        ``runs/<name of the file>`` by default.
-    executor
-        Runs the tasks in place of processes started here; it must see the file of the store.
-    workers
-        Number of processes; by default as many as there are cores, at most 2 (each loads its own
-        copy of the engine).
-    progress
-        Called with a Progress after every ligand.
-    surface
-        Used in place of the slab that the campaign describes.
-    evaluate
-        Used in place of ``qdsurf.energy.binding.bind``.
-    """
-    from qdsurf.campaign.outputs import write_outputs
-
-    if not isinstance(campaign, Campaign):
-        campaign = load_campaign(campaign)
-    method = load_method(campaign.method.name)
-    ligands = campaign.load_ligands()
-    folder = Path(output) if output is not None else Path("runs") / (campaign.path or Path("campaign")).stem
-    with Store(folder / "store.sqlite") as store, _logging_to(folder / "log.txt"):
-        log.info("campaign %s: %d ligands, method %s", campaign.path or "", len(ligands), method.name)
-        if surface is None:
-            surface = _surface(campaign, method, store, executor)
-        tasks = _plan(campaign, surface, ligands, method, store)
-        if evaluate is not None:
-            tasks = [Task(**{**vars(task), "evaluate": evaluate}) for task in tasks]
-        _run(tasks, store, executor, workers, progress)
-        rows = rank([row for task in tasks if (row := store.get(task.key))])
-        write_outputs(rows, store, folder, title=campaign.title or folder.name)
-    return rows
-
-
-def _run(
-    tasks: list[Task],
-    store: Store,
-    executor: Executor | None,
-    workers: int | None,
-    progress: Callable[[Progress], None] | None,
-) -> None:
-    """Run the tasks that the store does not have, and tell *progress*."""
-    finished = {task.key for task in tasks if (store.get(task.key) or {}).get("status") == "done"}
-    count = {"done": len(finished), "failed": 0}
-
-    def tell(name: str = "") -> None:
-        if progress is not None:
-            progress(Progress(**count, total=len(tasks), name=name))
-
-    def report(task: Task, status: str) -> None:
-        row = store.get(task.key) or {}
-        if status == "lost" and row.get("status") != "done":
-            store.put(failed_row(task, "the worker process died, perhaps for want of memory"))
-            row = store.get(task.key) or {}
-        status = "done" if row.get("status") == "done" else "failed"
-        count["done"] += 1
-        count["failed"] += status == "failed"
-        log.info("%s: %s %s", task.ligand.name, status, row.get("cause") or row.get("energy_eV"))
-        tell(task.ligand.name)
-
-    log.info("%d of %d ligands are finished already", len(finished), len(tasks))
-    tell()
-    todo = [task for task in tasks if task.key not in finished]
-    try:
-        if executor is None:
-            run_all(todo, workers or min(os.cpu_count() or 1, 2), report)
-        else:
-            for task in run_on(executor, todo, report):
-                report(task, "lost")
-    except KeyboardInterrupt:
-        log.warning("stopped; the finished rows are in %s", store.path)
-        raise
+    return float(child_here(limits).call(find_lattice, crystal, method))

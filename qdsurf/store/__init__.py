@@ -1,0 +1,6 @@
+"""The store of campaigns: one durable row for each piece of work, in SQLite or PostgreSQL."""
+
+from qdsurf.store.content import content_key, to_json
+from qdsurf.store.table import ReferenceCache, Store
+
+__all__ = ["ReferenceCache", "Store", "content_key", "to_json"]
