@@ -81,3 +81,27 @@ def evaluate(surface: Surface, ligand: Ligand, method: Any, *, references: Any, 
         converged=True, warnings=("fake",),
     )  # fmt: skip
     return Result(energy, surface)
+
+
+def main() -> None:
+    """Run a campaign of cheap pairs: CAMPAIGN OUTPUT NOTES SECONDS LIGAND..."""
+    import sys
+
+    import cheap  # by its own name, which workers know, and not as __main__
+
+    from qdsurf.campaign import screen
+
+    campaign, output, notes, seconds, *names = sys.argv[1:]
+    rows = screen(
+        campaign,
+        output=output,
+        workers=2,
+        surface=cheap.plain_slab(Path(notes), float(seconds)),
+        ligands=[cheap.a_ligand(name) for name in names],
+        evaluate=cheap.evaluate,
+    )
+    print(len(rows))
+
+
+if __name__ == "__main__":
+    main()

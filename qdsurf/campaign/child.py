@@ -15,6 +15,7 @@ import struct
 import sys
 import threading
 import traceback
+from importlib import import_module
 from typing import Any, BinaryIO
 
 HEAD = struct.Struct("!Q")
@@ -92,7 +93,12 @@ def main() -> None:
                 from multiprocessing import spawn
 
                 spawn.prepare(pickle.loads(data))
+                # What every task needs is loaded before the clock of the first one starts.
+                import_module("qdsurf.campaign.tasks")
+                import_module("qdsurf.model")
+                import_module("ase.io")
                 prepared = True
+                send(answers, (True, None))
                 continue
             function, arguments = pickle.loads(data)
             if "torch" in sys.modules:

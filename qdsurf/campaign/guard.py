@@ -28,6 +28,7 @@ from qdsurf.errors import RunError
 
 _LOG_BYTES = 64_000
 BEAT_SECONDS = 60.0
+START_SECONDS = 600.0
 _here = threading.local()
 _all: set[Child] = set()
 
@@ -83,6 +84,7 @@ class Child:
         preparation = spawn.get_preparation_data("qdsurf child")
         del preparation["authkey"]  # a secret of multiprocessing, which is not used
         self._tell(preparation)
+        self._ready = False
 
     def _tell(self, value: Any) -> None:
         assert self._process.stdin is not None
@@ -123,17 +125,25 @@ class Child:
         # Without Python's buffer in between: the child writes by the same descriptor.
         os.lseek(self._said.fileno(), 0, os.SEEK_SET)
         os.ftruncate(self._said.fileno(), 0)
+        if not self._ready:
+            # Starting takes seconds, and is not the fault of the work.
+            self._answer(START_SECONDS, None)
+            self._ready = True
         self._tell((function, arguments))
+        return self._answer(self.limits.seconds, beat)
+
+    def _answer(self, seconds: float | None, beat: Callable[[], None] | None) -> Any:
+        """Return the next answer, or raise what it says."""
         stream = self._process.stdout
         assert stream is not None
-        until = None if self.limits.seconds is None else time.monotonic() + self.limits.seconds
+        until = None if seconds is None else time.monotonic() + seconds
         poll = select.poll()
         poll.register(stream, select.POLLIN | select.POLLHUP)
         while True:
             left = BEAT_SECONDS if until is None else until - time.monotonic()
             if left <= 0:
                 self.kill()
-                raise TimeLimit(f"took longer than the {self.limits.seconds:g} s it may take", self.pid)
+                raise TimeLimit(f"took longer than the {seconds:g} s it may take", self.pid)
             if poll.poll(min(left, BEAT_SECONDS) * 1000):
                 break
             if beat is not None:
