@@ -159,7 +159,7 @@ def _gathered(
     made: dict[int, Springs] = {}
     first, second, stiff = [], [], []
     for number in np.flatnonzero(chosen):
-        ligand = ligands[number]
+        ligand = ligands[int(number)]
         if id(ligand) not in made:
             made[id(ligand)] = Springs.of(ligand)
         springs = made[id(ligand)]

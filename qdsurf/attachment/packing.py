@@ -28,6 +28,7 @@ _LARGEST_STEP = 0.35
 _MOMENTUM = 0.7
 _TETHER = 4.0
 _DAMPING = 0.05
+_STIFFNESS = np.array([_TETHER] * 3 + [0.0] * 3) + _DAMPING
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,13 +166,14 @@ def _step(
         for b in range(a, 6):
             matrix[:, a, b] = np.bincount(own, rows[:, a] * rows[:, b], count)
             matrix[:, b, a] = matrix[:, a, b]
-    right = np.stack([np.bincount(own, rows[:, a] * lack, count) for a in range(6)], axis=1)
+    right: Array = np.stack([np.bincount(own, rows[:, a] * lack, count) for a in range(6)], axis=1)
     touched = np.bincount(own, minlength=count) > 0
     right[:, :3] += _TETHER * (shell.seats - pivots) * touched[:, None]
     diagonal = np.arange(6)
-    matrix[:, diagonal, diagonal] += np.array([_TETHER] * 3 + [0.0] * 3) + _DAMPING
-    found = np.linalg.solve(matrix, right[..., None])[..., 0]
+    matrix[:, diagonal, diagonal] = matrix[:, diagonal, diagonal] + _STIFFNESS
+    found: Array = np.linalg.solve(matrix, right[..., None])[..., 0]
     found[~touched] = 0.0
     size = np.linalg.norm(found[:, :3], axis=1) + np.linalg.norm(found[:, 3:], axis=1)
     found *= np.minimum(1.0, _LARGEST_STEP / np.maximum(size, 1e-12))[:, None]
-    return found[:, :3], found[:, 3:] / reach[:, None]
+    turn: Array = found[:, 3:] / reach[:, None]
+    return found[:, :3], turn

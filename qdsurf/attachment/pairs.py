@@ -15,6 +15,8 @@ Integers = NDArray[np.int64]
 # Anchor atoms bind the surface: below this share of the radii even a bond is too short (Pb-O of
 # lead carboxylates, 2.4 Å, is 0.68 of the radii).
 ANCHOR_RATIO = 0.62
+# Anchors of two molecules that bind the same kind of ion keep apart by this share of the radii.
+ANCHORS_APART = 0.85
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,23 +31,31 @@ class Kinds:
         Contact radius in Å.
     hydrogen
         Whether it is a hydrogen atom.
-    anchor
-        Whether it is an anchor, which may bind the core.
-    binds
-        Whether it is an atom of the core, to which anchors bind.
+    side
+        What it binds: +2 for an anchor that binds cations, -2 for one that binds anions, +1 and -1 for
+        the cations and anions of the core, 3 for the atoms of a metal, 0 for everything else.
     """
 
     molecule: Integers
     radius: Array
     hydrogen: NDArray[np.bool_]
-    anchor: NDArray[np.bool_]
-    binds: NDArray[np.bool_]
+    side: Integers
+
+    @property
+    def anchor(self) -> NDArray[np.bool_]:
+        """Whether each atom is an anchor."""
+        found: NDArray[np.bool_] = np.abs(self.side) == 2
+        return found
 
     def allowed(self, i: Integers, j: Integers, *, anchors: float = ANCHOR_RATIO) -> Array:
         """Return the shortest allowed distance in Å of the atoms *i* from *j*."""
         reach = self.radius[i] + self.radius[j]
-        own = (self.anchor[i] & self.binds[j]) | (self.anchor[j] & self.binds[i])
+        product = self.side[i] * self.side[j]
+        # an anchor and its counter-ion, or an anchor and a metal
+        own = (product == 2) | (np.abs(product) == 6)
         least = np.where(own, anchors, SMALLEST_RATIO) * reach
+        # anchors of one sign repel each other: two oxygen atoms of two carboxylates
+        least = np.where(product == 4, ANCHORS_APART * reach, least)
         both = self.hydrogen[i] & self.hydrogen[j] & ~own
         return np.where(both, np.maximum(least, SMALLEST_HYDROGEN_PAIR), least)
 
@@ -73,20 +83,23 @@ def near_pairs(
     Pairs within one molecule and within the core are left out; a molecule and its own periodic image
     are a pair. Cost: linear in the number of atoms (k-d tree).
     """
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     reach = 2 * SMALLEST_RATIO * float(kinds.radius.max()) if len(positions) else 0.0
     cutoff = max(reach, SMALLEST_HYDROGEN_PAIR) * margin + skin
-    points, parent, moved = _images(positions, cell, periodic, cutoff)
+    points, parent, moved = images(positions, cell, periodic, cutoff)
     count = len(positions)
-    tree = cKDTree(points, compact_nodes=False, balanced_tree=False)
+    tree = KDTree(points, compact_nodes=False, balanced_tree=False)
     pairs = tree.query_pairs(cutoff, output_type="ndarray")
     a, b = pairs[:, 0], pairs[:, 1]
     i, j = parent[a], parent[b]
     keep = (kinds.molecule[i] != kinds.molecule[j]) & ((a < count) | (b < count))
     if moved is not None:
         image = (a < count) != (b < count)
-        keep |= image & (kinds.molecule[i] == kinds.molecule[j]) & (kinds.molecule[i] >= 0)
+        # atoms of one molecule meet as images where their lattice vectors differ; else it is a bond
+        own = np.flatnonzero((kinds.molecule[i] == kinds.molecule[j]) & (kinds.molecule[i] >= 0))
+        apart = np.abs(moved[a[own]] - moved[b[own]]).max(axis=1, initial=0.0) > 1e-6
+        keep[own[apart]] = ((a < count) | (b < count))[own[apart]]
         # a contact across the border is found from both sides
         keep &= ~image | np.where(a < count, i <= j, j <= i)
     a, b, i, j = a[keep], b[keep], i[keep], j[keep]
@@ -97,7 +110,7 @@ def near_pairs(
     return Pairs(i[close], j[close], shift, allowed[close])
 
 
-def _images(
+def images(
     positions: Array, cell: Array, periodic: tuple[bool, bool], reach: float
 ) -> tuple[Array, Integers, Array | None]:
     """Return points, the atom each is, and x - point: atoms wrapped into the cell, then images around it."""
