@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import qdsurf as qs
+from qdsurf.ligands import ligand_sizes
 from qdsurf.model import Surface
 from qdsurf.rank.candidates import describe, item_of
 from qdsurf.rank.ligand_files import read_ligands
@@ -216,6 +217,29 @@ def test_dipoles_of_cinnamates_move_the_bands_as_their_substituents_say() -> Non
         shift[candidate.name] = option.shape.dipole
     assert shift["CN"] < 0 < shift["NMe2"]
     assert shift["CF3"] < shift["plain"] <= shift["NMe2"]
+
+
+@pytest.mark.parametrize("name", ["octanoate", "oleate", "octylammonium", "thiocyanate", "glycine"])
+def test_quick_shapes_agree_with_careful_sizes(name: str) -> None:
+    candidate = describe(item_of(name, {name: name}))
+    assert not isinstance(candidate, str)
+    assert candidate == describe(item_of(name, {name: name}))
+    shape = candidate.options[0].shape
+    sizes = ligand_sizes(qs.load_ligand(name))
+    assert shape is not None
+    # the careful length runs to hydrogen atoms
+    assert sizes.length - 3 < shape.length < sizes.length + 1
+    assert shape.footprint == pytest.approx(sizes.footprint, rel=0.5)
+    assert shape.length_spread < 3
+
+
+def test_a_single_atom_has_no_spread() -> None:
+    candidate = describe(item_of("[I-]", {}))
+    assert not isinstance(candidate, str)
+    shape = candidate.options[0].shape
+    assert shape is not None
+    assert (shape.length, shape.dipole, shape.footprint_spread) == (0, 0, 0)
+    assert shape.footprint == pytest.approx(np.pi * 1.98**2, rel=0.02)
 
 
 def test_helmholtz_constant() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from qdsurf.errors import AnchorError, AskError, QdsurfError, UnknownName
 from qdsurf.library import list_shelf, read_entry
-from qdsurf.rank.geometry import Shape, embed_once, shape_of
+from qdsurf.rank.geometry import Shape, shape_of, stretched
 from qdsurf.rank.hsab_tables import donor_group
 from qdsurf.rank.softness import group_variant
 
@@ -183,17 +183,16 @@ def _describe(item: Item, geometry: bool) -> Candidate:
     if not found:
         raise AnchorError(f"{item.smiles!r} has no group that can bind")
     ends = [_end(mol, one) for one in found]
-    full = Chem.AddHs(mol)
     notes: list[str] = []
-    positions = None
+    made = None
     try:
-        positions = embed_once(full) if geometry else None
+        made = stretched(mol) if geometry else None
     except QdsurfError as error:
         notes.append(f"no geometry: length, footprint and dipole are unknown ({error})")
     chosen = _chosen(mol, ends, item)
     options = []
     for near, partner in _ways(chosen, bool(item.anchors)):
-        shape = None if positions is None else shape_of(full, near.atoms, positions)
+        shape = None if made is None else shape_of(made[0], near.atoms, made[1])
         options.extend(_options(mol, near, partner, ends, shape, fixed=bool(item.anchors)))
     return Candidate(
         name=item.name,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qdsurf.errors import AskError, EvaluationError
-from qdsurf.rank.geometry import embed_once
+from qdsurf.rank.geometry import optimised
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
@@ -129,7 +129,7 @@ def _compute(canonical: str, method: str, label: str) -> Electronic:
 
     recipe = load_method(method)
     mol = Chem.AddHs(Chem.MolFromSmiles(canonical))
-    xyz = embed_once(mol, optimise=True)
+    xyz = optimised(mol)
     bare = Atoms(numbers=[atom.GetAtomicNum() for atom in mol.GetAtoms()], positions=xyz)
     bound = Chem.GetFormalCharge(mol)
     energies: dict[int, float] = {}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from qdsurf.rank.candidates import Candidate, End, Option
+from qdsurf.rank.geometry import Shape
 from qdsurf.rank.hsab_tables import charged_name, contact_radius, donor_group, hardness_of
 from qdsurf.rank.presets import Preset
 from qdsurf.rank.softness import acid_softness, group_donor, pearson
@@ -224,7 +225,7 @@ def crowding(case: Case) -> Value:
     shape, area = case.option.shape, case.target.site_area
     if shape is None or area is None:
         return Value(value=None, note="no footprint or no area per site")
-    note = f"footprint {shape.footprint:.0f} Å^2 on a site of {area:.0f} Å^2"
+    note = f"{_shadow(shape)} on a site of {area:.0f} Å^2"
     return Value(value=shape.footprint / area, note=note)
 
 
@@ -233,7 +234,12 @@ def footprint(case: Case) -> Value:
     shape = case.option.shape
     if shape is None:
         return Value(value=None, note="no geometry")
-    return Value(value=shape.footprint, note=f"footprint {shape.footprint:.0f} Å^2")
+    return Value(value=shape.footprint, note=_shadow(shape))
+
+
+def _shadow(shape: Shape) -> str:
+    """Return the footprint with its spread, in words."""
+    return f"footprint {shape.footprint:.0f} ± {shape.footprint_spread:.0f} Å^2"
 
 
 def length(case: Case) -> Value:
@@ -241,7 +247,7 @@ def length(case: Case) -> Value:
     shape = case.option.shape
     if shape is None:
         return Value(value=None, note="no geometry")
-    return Value(value=shape.length, note=f"{shape.length:.1f} Å long")
+    return Value(value=shape.length, note=f"{shape.length:.1f} ± {shape.length_spread:.1f} Å long")
 
 
 def rotatable_bonds(case: Case) -> Value:
@@ -290,8 +296,8 @@ def band_shift(case: Case) -> Value:
     density = min(density or case.preset.density, 100.0 / max(shape.footprint, 1.0))
     value = HELMHOLTZ * density * shape.dipole / case.preset.permittivity
     note = (
-        f"dipole {shape.dipole:+.1f} D along the axis, {density:.1f} nm^-2 ({where} or closest packing), "
-        f"permittivity {case.preset.permittivity:g} (assumed)"
+        f"dipole {shape.dipole:+.1f} ± {shape.dipole_spread:.1f} D along the axis, {density:.1f} nm^-2 "
+        f"({where} or closest packing), permittivity {case.preset.permittivity:g} (assumed)"
     )
     return Value(value=value, note=note)
 
