@@ -164,8 +164,8 @@ def _from_surface(surface: Surface) -> Target:
 
 def _root(recipe: Any) -> Any:
     """Return the recipe of the bare surface that *recipe* started from."""
-    while not recipe.get("crystal") and isinstance(recipe.get("surface"), dict):
-        recipe = recipe["surface"]
+    while not recipe.get("crystal") and isinstance(recipe.get("from"), dict):
+        recipe = recipe["from"]
     return recipe
 
 
