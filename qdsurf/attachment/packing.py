@@ -171,7 +171,7 @@ def _step(
     right[:, :3] += _TETHER * (shell.seats - pivots) * touched[:, None]
     diagonal = np.arange(6)
     matrix[:, diagonal, diagonal] = matrix[:, diagonal, diagonal] + _STIFFNESS
-    found: Array = np.linalg.solve(matrix, right[..., None])[..., 0]
+    found: Array = np.asarray(np.linalg.solve(matrix, right[..., None])[..., 0], dtype=np.float64)
     found[~touched] = 0.0
     size = np.linalg.norm(found[:, :3], axis=1) + np.linalg.norm(found[:, 3:], axis=1)
     found *= np.minimum(1.0, _LARGEST_STEP / np.maximum(size, 1e-12))[:, None]
