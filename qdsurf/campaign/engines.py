@@ -147,6 +147,24 @@ def _slurm(workers: int, limits: Limits, folder: Path, options: Mapping[str, Any
         yield pool
 
 
+@contextmanager
+def _same_modules() -> Iterator[None]:
+    """Let every process that is started find the modules that this one finds."""
+    inside = tuple(Path(p).resolve() for p in (sys.prefix, sys.base_prefix))
+    mine = [str(Path(p).resolve()) for p in sys.path if Path(p).is_dir()]
+    mine = [p for p in mine if not any(Path(p).is_relative_to(where) for where in inside)]
+    before = os.environ.get("PYTHONPATH")
+    known = before.split(os.pathsep) if before else []
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([*mine, *known]))
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("PYTHONPATH", None)
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
 def _environment() -> list[str]:
     """Return shell lines that give batch jobs the programs and libraries of this process."""
     lines = [f'export PATH="{Path(sys.executable).parent}:$PATH"']
@@ -197,5 +215,5 @@ def open_engine(
     """
     if kind not in _ENGINES:
         raise UnknownName("engine", kind, _ENGINES)
-    with _ENGINES[kind](workers, limits, folder, dict(options or {})) as executor:
+    with _same_modules(), _ENGINES[kind](workers, limits, folder, dict(options or {})) as executor:
         yield executor

@@ -353,16 +353,20 @@ def _run_tier(run: _Run, work: Round, label: str) -> None:
     limits = work.steps[0].limits
     guarded = run.executor is None or limits.memory is not None or limits.seconds is not None
     if guarded:
-        _check_pickle(work)
+        _check_pickle(work, run.engine)
     with _engine(run, limits) as executor:
         window = max(4 * run.workers, 16) if run.executor is None and run.engine == "local" else 256
         Driver(work, store, executor, report, guarded=guarded, window=window).run(todo)
 
 
-def _check_pickle(work: Round) -> None:
+def _check_pickle(work: Round, engine: str) -> None:
     """Refuse an evaluation that cannot travel to another process."""
     try:
         pickle.dumps(work.steps)
+        if engine != "local" and any(
+            getattr(step.evaluate, "__module__", "") == "__main__" for step in work.steps
+        ):
+            raise pickle.PicklingError("workers do not run the script that defines it")
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise AskError(
             f"workers cannot be given this evaluation ({error}); a function of a module would do"
