@@ -190,6 +190,10 @@ def check(code: Code, system: System, calculation: Calculation, purpose: str) ->
     if purpose not in code.purposes:
         able = ", ".join(k for k, c in CODES.items() if purpose in c.purposes)
         raise AskError(f"{code.title} is not written for the purpose {purpose!r}; codes that are: {able}")
+    if purpose in ("relax", "binding") and system.fixed.all() and not system.cell_relaxed:
+        raise AskError(
+            f"all atoms of {system.name} are fixed: nothing to relax; purpose='static' computes it"
+        )
     if purpose == "workfunction" and system.kind != "slab":
         raise AskError(f"a work function needs a slab; {system.name} is a {system.kind}")
     if system.kind != "dot" and not code.periodic:

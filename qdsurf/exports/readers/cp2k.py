@@ -84,7 +84,7 @@ def _levels(folder: Path, text: str) -> tuple[float | None, float | None, float 
 def _numbers(text: str, title: str) -> NDArray[np.float64]:
     """Return the numbers of the last blocks under *title*, of all spins."""
     found: dict[str, list[float]] = {}
-    for match in re.finditer(rf"{title} spin\s+(\d)\s*\n\s*-+\s*\n((?:\s+-?\d+\.\d+)+)", text):
+    for match in re.finditer(rf"{title} spin\s+(\d)\s*\n\s*-+\s*\n(?: OT\|.*\n)?((?:\s+-?\d+\.\d+)+)", text):
         found[match[1]] = [float(x) for x in match[2].split()]
     return np.array([x for values in found.values() for x in values])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +31,7 @@ def read(folder: Path, manifest: dict[str, Any]) -> Found:
             converged = bool(run.converged_electronic)
             if manifest["purpose"] in ("relax", "binding"):
                 converged = converged and bool(run.converged_ionic)
-    except (ParseError, IndexError, KeyError, ValueError, AttributeError) as error:
+    except (SyntaxError, IndexError, KeyError, ValueError, AttributeError) as error:
         return Found(ended=False, reason=f"vasprun.xml ends early: {_why(folder) or error}")
     last = steps[-1]
     homo = lumo = None

@@ -21,7 +21,7 @@ def write(system: System, calculation: Calculation, purpose: str) -> Written:
         f"# {system.name}",
         'pp_dirpath "$ABI_PSPDIR"',
         f'pseudos "{names}"',
-        "acell 3*1.0 angstrom",
+        "acell 1.0 1.0 1.0 angstrom",
         f"rprim\n{vectors(atoms.cell.array)}",
         f"ntypat {len(places)}",
         "znucl " + " ".join(str(atomic_numbers[e]) for e in places),

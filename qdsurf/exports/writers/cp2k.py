@@ -17,7 +17,6 @@ from qdsurf.exports.writers.texts import (
     core_notes,
     functions,
     held,
-    ranges,
     spin_orbit_note,
     valence,
 )
@@ -198,7 +197,7 @@ def _print(system: System, purpose: str) -> list[str]:
         outer = [int(i) + 1 for i in np.flatnonzero(system.outer)]
         inside += ["    &PDOS", "      NLUMO 50"]
         if outer:
-            inside += ["      &LDOS", *(f"        LIST {run}" for run in ranges(outer)), "      &END LDOS"]
+            inside += ["      &LDOS", *(f"        LIST {row}" for row in _rows(outer)), "      &END LDOS"]
         inside.append("    &END PDOS")
     if purpose == "workfunction":
         inside += ["    &V_HARTREE_CUBE", "      STRIDE 1 1 1", "    &END V_HARTREE_CUBE"]
@@ -224,6 +223,11 @@ def _subsys(system: System, calculation: Calculation, potentials: dict[str, Pote
     return "\n".join([*lines, "&END SUBSYS"])
 
 
+def _rows(numbers: list[int], width: int = 15) -> list[str]:
+    """Return *numbers* in rows: not every parser of CP2K inputs knows runs such as 3..7."""
+    return [" ".join(map(str, numbers[i : i + width])) for i in range(0, len(numbers), width)]
+
+
 def _motion(system: System, calculation: Calculation) -> str:
     """Return the section MOTION: relaxation, and the atoms that stay."""
     force = calculation.force_tolerance / (HARTREE / BOHR)
@@ -233,7 +237,6 @@ def _motion(system: System, calculation: Calculation) -> str:
         f"    MAX_FORCE {force:.6E}", f"  &END {kind}",
     ]  # fmt: skip
     if system.fixed.any():
-        # a list on one line may be too long for the parser: one LIST for each run of numbers
-        fixed = [f"      LIST {run}" for run in ranges(held(system))]
+        fixed = [f"      LIST {row}" for row in _rows(held(system))]
         lines += ["  &CONSTRAINT", "    &FIXED_ATOMS", *fixed, "    &END FIXED_ATOMS", "  &END CONSTRAINT"]
     return "\n".join([*lines, "&END MOTION"])

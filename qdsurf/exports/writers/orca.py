@@ -26,7 +26,7 @@ def write(system: System, calculation: Calculation, purpose: str) -> Written:
         if system.fixed.any():
             lines += ["  Constraints", *(f"    {{ C {i} C }}" for i in np.flatnonzero(system.fixed)), "  end"]
         lines.append("end")
-    lines.append(f"* xyz {system.charge} {system.unpaired + 1}")
+    lines.append(f"*xyz {system.charge} {system.unpaired + 1}")
     for symbol, (x, y, z) in zip(system.atoms.get_chemical_symbols(), system.atoms.positions, strict=True):
         lines.append(f"  {symbol:2s} {x:16.10f} {y:16.10f} {z:16.10f}")
     lines.append("*")
