@@ -549,3 +549,53 @@ def test_computed_charge_transfer_enters_a_preset(tmp_path: Path) -> None:
     bare = by_name(qs.rank_ligands(["C[S-]", "[I-]"], "Pb2+", preset=file))
     assert bare["C[S-]"].terms["charge_transfer"].value is None
     assert value(bare["[I-]"], "charge_transfer") == pytest.approx(-5.760, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("weights = 3", "weights"),
+        ("[weights]\ndenticity = 0", "all weights are 0"),
+        ("[weights]\ndenticity = nan", "nan"),
+        ("[weights]\ndenticity = true", "number"),
+        ("[weights]\nlength = 1\n[bounds.length]\nworst = 'a'", r"bounds\.length.*'worst'"),
+        ("[weights]\nlength = 1\n[bounds.length]\nworst = 3", "both 3"),
+        ("[weights]\nlength = 1\n[bounds.length]\nwindow = 3", "two numbers"),
+        ("[weights]\nchain_length = 1\n[bounds.chain_length]\nfall = [0, 1]", "above 0"),
+        ("[weights]\nlength = 1\n[bounds]\nlength = 3", "table"),
+        ("[weights]\nlength = 1\n[objectives]\nx = 'length'", "list of terms"),
+        ("[weights]\nlength = 1\n[objectives]\nx = ['denticity']", "no weight"),
+        ("[weights]\nlength = 1\n[missing]\nlength = 'x'", "missing"),
+        ("permittivity = 0\n[weights]\nband_shift = 1", "permittivity"),
+        ("density = 'x'\n[weights]\nband_shift = 1", "density"),
+        ("far_acid = 'Ti9+'\n[weights]\nfar_end = 1", r"Ti4\+"),
+    ],
+)
+def test_presets_that_make_no_sense_are_refused(text: str, says: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(text + "\n")
+    with pytest.raises(qs.AskError, match=says):
+        load_preset(file)
+
+
+def test_bounds_of_a_preset_change_what_they_name(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        "[weights]\nchain_length = 1\nlength = 1\n[bounds.chain_length]\nwindow = [3, 4]\n"
+        "[bounds.length]\nbest = 0.0\n"
+    )
+    own, usual = load_preset(file).rules, rules()
+    assert own["chain_length"].window == (3, 4)
+    assert own["chain_length"].fall == usual["chain_length"].fall
+    assert (own["length"].worst, own["length"].best) == (usual["length"].worst, 0)
+
+
+def test_s049_a_chain_below_the_minimum_counts_nothing() -> None:
+    rule = rules()["chain_length"]
+    found = [rule.desirability(n) for n in (2, 4, 6, 7, 8, 12, 18)]
+    assert found[:3] == [0, 0, 0]
+    assert found[3:6] == [1, 1, 1]
+    assert 0 < found[6] < 1
+    for name in ("triphenylphosphine", "glycine"):
+        (row,) = qs.rank_ligands([name], "Pb2+", preset="stable-passivation")
+        assert row.terms["chain_length"].value is None

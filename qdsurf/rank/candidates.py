@@ -102,7 +102,17 @@ class Option:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A molecule with all its ways to bind."""
+    """A molecule with all its ways to bind.
+
+    Attributes
+    ----------
+    charge
+        Elementary charges.
+    logp, molar_mass
+        Crippen's log P, and g/mol.
+    chain_length, ring_carbons
+        Carbon atoms of the longest path outside rings, and those in rings.
+    """
 
     name: str
     smiles: str
@@ -112,6 +122,7 @@ class Candidate:
     molar_mass: float
     rotatable_bonds: int
     chain_length: int
+    ring_carbons: int
     notes: tuple[str, ...] = ()
 
 
@@ -203,6 +214,7 @@ def _describe(item: Item, geometry: bool) -> Candidate:
         molar_mass=_mass(mol),
         rotatable_bonds=int(rdMolDescriptors.CalcNumRotatableBonds(mol)),
         chain_length=_chain(mol),
+        ring_carbons=sum(atom.GetAtomicNum() == 6 and atom.IsInRing() for atom in mol.GetAtoms()),
         notes=tuple(notes),
     )
 

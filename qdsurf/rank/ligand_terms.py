@@ -257,8 +257,12 @@ def rotatable_bonds(case: Case) -> Value:
 
 
 def chain_length(case: Case) -> Value:
-    """Return the carbon atoms of the longest open chain."""
+    """Return the carbon atoms of the longest open chain; None where no chain keeps the dots apart."""
     count = case.candidate.chain_length
+    if case.option.partner is not None:
+        return Value(value=None, note="a zwitterion: the rule is for chains")
+    if case.candidate.ring_carbons > count:
+        return Value(value=None, note="rings, no chain: the rule says nothing of them")
     note = f"chain of {count} carbon atoms"
     if count <= 6:
         note += ": not above the 6 that the rule of thumb asks for (S049)"

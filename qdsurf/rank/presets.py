@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,8 +12,10 @@ from typing import Any
 
 from qdsurf.errors import BadEntry, UnknownName
 from qdsurf.library import folder
+from qdsurf.rank.hsab_tables import check_acid
 
 _TERM_KEYS = {"label", "unit", "worst", "best", "window", "fall", "surface", "formula", "source", "fails"}
+_PAIRS = {"window", "fall"}
 _PRESET_KEYS = {
     "title", "question", "source", "weights", "bounds", "missing", "objectives", "far_acid", "density",
     "permittivity",
@@ -28,7 +31,7 @@ class TermRule:
     worst, best
         Values at which the desirability is 0 and 1; straight in between.
     window, fall
-        In place of them: 1 inside the window, 0 from *fall* outside it.
+        In place of them: 1 inside the window, 0 from *fall* below and above it.
     surface
         Whether the term needs a surface.
     formula, source, fails
@@ -44,7 +47,7 @@ class TermRule:
     worst: float = 0.0
     best: float = 1.0
     window: tuple[float, float] | None = None
-    fall: float = 1.0
+    fall: tuple[float, float] = (1.0, 1.0)
     surface: bool = False
 
     @property
@@ -63,8 +66,8 @@ class TermRule:
         0.5
         """
         if self.window:
-            outside = max(self.window[0] - value, value - self.window[1], 0.0)
-            return max(0.0, 1.0 - outside / self.fall)
+            below, above = (self.window[0] - value) / self.fall[0], (value - self.window[1]) / self.fall[1]
+            return max(0.0, 1.0 - max(below, above, 0.0))
         return min(1.0, max(0.0, (value - self.worst) / (self.best - self.worst)))
 
 
@@ -117,12 +120,32 @@ def _rule(name: str, entry: Mapping[str, Any], where: str) -> TermRule:
     unknown = sorted(set(entry) - _TERM_KEYS)
     if unknown:
         raise BadEntry(f"{where}: unknown key {', '.join(map(repr, unknown))}")
-    if "window" not in entry and entry["worst"] == entry["best"]:
-        raise BadEntry(f"{where}: 'worst' and 'best' are both {entry['best']}")
     fields = dict(entry)
+    for key in _PAIRS & set(entry):
+        pair = entry[key]
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise BadEntry(f"{where}: {key!r} is {pair!r}; two numbers are wanted, such as [7.0, 12.0]")
+        fields[key] = tuple(_number(value, f"{where}: {key!r}") for value in pair)
     if "window" in fields:
-        fields["window"] = (float(fields["window"][0]), float(fields["window"][1]))
+        if min(fields.get("fall", (1.0,))) <= 0 or fields["window"][0] > fields["window"][1]:
+            raise BadEntry(f"{where}: 'window' rises and both numbers of 'fall' are above 0")
+        return TermRule(name=name, **fields)
+    for key in ("worst", "best"):
+        if key not in entry:
+            raise BadEntry(f"{where}: the key {key!r} is missing")
+        fields[key] = _number(entry[key], f"{where}: {key!r}")
+    if fields["worst"] == fields["best"]:
+        raise BadEntry(f"{where}: 'worst' and 'best' are both {fields['best']:g}")
     return TermRule(name=name, **fields)
+
+
+def _number(value: Any, what: str, *, least: float = -math.inf) -> float:
+    """Return *value* as a finite number that is not below *least*."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise BadEntry(f"{what} is {value!r}; a number is wanted")
+    if value < least:
+        raise BadEntry(f"{what} is {value!r}; a number of {least:g} or more is wanted")
+    return float(value)
 
 
 def list_presets() -> list[str]:
@@ -173,34 +196,72 @@ def _preset(name: str, text: str, where: str) -> Preset:
     unknown = sorted(set(entry) - _PRESET_KEYS)
     if unknown:
         raise BadEntry(f"{where}: unknown key {', '.join(map(repr, unknown))}")
-    weights = entry.get("weights")
-    if not weights:
-        raise BadEntry(f"{where}: the table 'weights' is missing or empty")
-    objectives = entry.get("objectives") or {"score": list(weights)}
-    grouped = {term for terms in objectives.values() for term in terms}
-    named = {*weights, *entry.get("bounds", {}), *entry.get("missing", {}), *grouped}
-    for term in sorted(named - set(rules())):
-        raise BadEntry(f"{where}: no term {term!r}; terms: {', '.join(rules())}")
-    for term, weight in weights.items():
-        if not isinstance(weight, int | float) or weight < 0:
-            raise BadEntry(f"{where}: the weight of {term!r} is {weight!r}; a number of 0 or more is wanted")
-    chosen = dict(rules())
-    for term, bounds in entry.get("bounds", {}).items():
-        old = chosen[term]
-        kept = {
-            key: getattr(old, key) for key in _TERM_KEYS if key not in ("worst", "best", "window", "fall")
-        }
-        chosen[term] = _rule(term, {**kept, **bounds}, f"{where} [bounds.{term}]")
+    for key in ("weights", "bounds", "missing", "objectives"):
+        if not isinstance(entry.get(key, {}), dict):
+            raise BadEntry(f"{where}: {key!r} is {entry[key]!r}; a table [{key}] is wanted")
+    weights = _weights(entry.get("weights"), where)
+    if entry.get("far_acid"):
+        check_acid(entry["far_acid"])
     return Preset(
         name=name,
         title=entry.get("title", name),
         question=entry.get("question", ""),
         source=entry.get("source", ""),
-        weights={term: float(weight) for term, weight in weights.items()},
-        rules=chosen,
-        objectives={key: tuple(terms) for key, terms in objectives.items()},
-        missing={term: float(value) for term, value in entry.get("missing", {}).items()},
+        weights=weights,
+        rules=_bounded(entry.get("bounds", {}), where),
+        objectives=_objectives(entry.get("objectives") or {"score": list(weights)}, weights, where),
+        missing={
+            _known(term, where): _number(value, f"{where}: 'missing' of {term!r}", least=0.0)
+            for term, value in entry.get("missing", {}).items()
+        },
         far_acid=entry.get("far_acid", ""),
-        density=float(entry.get("density", 3.0)),
-        permittivity=float(entry.get("permittivity", 2.0)),
+        density=_number(entry.get("density", 3.0), f"{where}: 'density'", least=0.0),
+        permittivity=_number(entry.get("permittivity", 2.0), f"{where}: 'permittivity'", least=1.0),
     )
+
+
+def _known(term: str, where: str) -> str:
+    """Return *term*, which is one."""
+    if term not in rules():
+        raise BadEntry(f"{where}: no term {term!r}; terms: {', '.join(rules())}")
+    return term
+
+
+def _weights(entry: Mapping[str, Any] | None, where: str) -> dict[str, float]:
+    """Return the weights; at least one is above 0."""
+    if not entry:
+        raise BadEntry(f"{where}: the table 'weights' is missing or empty")
+    weights = {
+        _known(term, where): _number(weight, f"{where}: the weight of {term!r}", least=0.0)
+        for term, weight in entry.items()
+    }
+    if not any(weights.values()):
+        raise BadEntry(f"{where}: all weights are 0; one above 0 is wanted")
+    return weights
+
+
+def _bounded(bounds: Mapping[str, Any], where: str) -> dict[str, TermRule]:
+    """Return the terms with the bounds of a preset in place of their own."""
+    chosen = dict(rules())
+    for term, given in bounds.items():
+        here = f"{where} [bounds.{term}]"
+        if not isinstance(given, dict):
+            raise BadEntry(f"{here}: {given!r}; a table with 'worst' and 'best' or 'window' is wanted")
+        old = chosen[_known(term, where)]
+        own = {"worst", "best"} if "window" in given or (old.window and "worst" not in given) else _PAIRS
+        kept = {key: getattr(old, key) for key in _TERM_KEYS - own}
+        chosen[term] = _rule(term, {**kept, **given}, here)
+    return chosen
+
+
+def _objectives(
+    entry: Mapping[str, Any], weights: Mapping[str, float], where: str
+) -> dict[str, tuple[str, ...]]:
+    """Return the groups of terms; each term of them has a weight."""
+    for name, terms in entry.items():
+        if not isinstance(terms, list) or not terms:
+            raise BadEntry(f"{where}: the objective {name!r} is {terms!r}; a list of terms is wanted")
+        for term in terms:
+            if _known(str(term), where) not in weights:
+                raise BadEntry(f"{where}: the objective {name!r} has {term!r}, which has no weight")
+    return {name: tuple(terms) for name, terms in entry.items()}
