@@ -45,6 +45,9 @@ _HOME = {
     "vacancy_groups": "qdsurf.build.vacancy_groups",
     "vacancies": "qdsurf.build.vacancies",
     "attach": "qdsurf.attachment",
+    "binding_modes": "qdsurf.attachment",
+    "detach": "qdsurf.attachment",
+    "exchange": "qdsurf.attachment",
     "binding_energy": "qdsurf.energy.binding",
     "export": "qdsurf.exports",
     "collect": "qdsurf.exports",
@@ -64,7 +67,7 @@ _HOME = {
 }
 
 if TYPE_CHECKING:
-    from qdsurf.attachment import attach
+    from qdsurf.attachment import attach, binding_modes, detach, exchange
     from qdsurf.build.adatoms import add_adatoms
     from qdsurf.build.defects import pair_vacancy, remove
     from qdsurf.build.dots import carve_dot
@@ -112,12 +115,15 @@ __all__ = [
     "antisites",
     "attach",
     "binding_energy",
+    "binding_modes",
     "carve_dot",
     "collect",
     "cut_slab",
     "describe_ligands",
+    "detach",
     "enumerate_compositions",
     "enumerate_forms",
+    "exchange",
     "export",
     "hsab",
     "ligand_from_mol",

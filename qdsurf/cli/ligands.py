@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from qdsurf.cli.app import Json, Output, Picture, amount, app, finish
+from qdsurf.cli.app import Json, Output, Picture, amount, any_ligand, app, finish, miller
 from qdsurf.cli.show import as_json, print_table, say
 
 
 @app.command("attach")
 def attach_(
     surface: Annotated[Path, typer.Argument(help="Extended XYZ written by qdsurf.")],
-    ligands: Annotated[list[str], typer.Argument(help="NAME or NAME=AMOUNT, such as acetate=2.")],
+    ligands: Annotated[
+        list[str],
+        typer.Argument(help="NAME, NAME=AMOUNT or NAME@FACET=AMOUNT; a SMILES instead of a name too."),
+    ],
     unit: Annotated[str, typer.Option(help="count, fraction or nm^-2.")] = "count",
+    mode: Annotated[str, typer.Option(help="auto, terminal, chelating, bridging or tilted.")] = "auto",
+    pattern: Annotated[str, typer.Option(help="even, random, clustered or segmented.")] = "even",
+    faces: Annotated[str, typer.Option(help="Of a slab: both, top or bottom.")] = "both",
+    sites: Annotated[str, typer.Option(help="Numbers of sites to be taken, such as 0,5,7.")] = "",
     seed: Annotated[int, typer.Option(help="Another seed, another pose.")] = 0,
     best_effort: Annotated[bool, typer.Option(help="Keep what finds room.")] = False,
     output: Output = None,
@@ -26,13 +34,35 @@ def attach_(
 
     Example: qdsurf attach slab.extxyz acetate=2 butylammonium=1 -o covered.extxyz
     """
+    from typing import cast
+
     from qdsurf.attachment import attach
+    from qdsurf.errors import AskError
     from qdsurf.model.files import read_surface
 
-    amounts = dict(amount(text) for text in ligands)
-    base = read_surface(surface)
-    bound = attach(base, amounts, unit=unit, seed=seed, best_effort=best_effort)  # type: ignore[arg-type]
+    if not re.fullmatch(r"[\d, ]*", sites):
+        raise AskError(f"--sites {sites!r}: numbers with commas between them are wanted, such as 0,5,7")
+    amounts = dict(_asked(text) for text in ligands)
+    bound = attach(
+        read_surface(surface), amounts, unit=cast(Any, unit), mode=mode, pattern=cast(Any, pattern),
+        faces=cast(Any, faces), sites=[int(k) for k in re.findall(r"\d+", sites)] or None, seed=seed,
+        best_effort=best_effort,
+    )  # fmt: skip
     finish(bound, output, json, png=png)
+
+
+def _asked(text: str) -> tuple[Any, float]:
+    """Return (ligand, or ligand and facet, amount) from "acetate=2", "oleate@100=0.5" or "CC(=O)[O-]=2"."""
+    from qdsurf.library import list_shelf
+
+    match = re.fullmatch(r"(.+?)(?:@(-?\d,?-?\d,?-?\d))?(?:=(-?\d+\.?\d*(?:[eE]-?\d+)?))?", text)
+    assert match is not None
+    name, facet, number = match.groups()
+    start = text.partition("=")[0]
+    if number is None and start != text and start.lower() in list_shelf("ligands"):
+        amount(text)  # says what is wrong with the number
+    ligand = any_ligand(name)
+    return (ligand if facet is None else (ligand, miller(facet))), float(number or 1)
 
 
 @app.command("ligands")
