@@ -130,9 +130,7 @@ def export(
         charge=surface.charge if isinstance(surface, Surface) else 0, fixed_layers=fixed_layers,
     )  # fmt: skip
     recipe = {"verb": "export", **arguments, "from": dict(surface.recipe) or surface.name}
-    files, manifest, cost, notes = one(
-        key, system, calculation, purpose, recipe, surface if isinstance(surface, Surface) else None
-    )
+    files, manifest, cost, notes = one(key, system, calculation, purpose, recipe, surface)
     put(target, files, manifest, force=force)
     return Exported(
         folder=target,
@@ -157,7 +155,7 @@ def one(
     calculation: Calculation,
     purpose: str,
     recipe: Mapping[str, Any],
-    surface: Surface | None,
+    surface: Surface | Crystal | None,
 ) -> tuple[dict[str, str], dict[str, Any], Cost | None, tuple[str, ...]]:
     """Return files, manifest, cost and notes of one folder."""
     from qdsurf import __version__
@@ -192,7 +190,7 @@ def write(
     system: System,
     calculation: Calculation,
     purpose: str,
-    surface: Surface | None,
+    surface: Surface | Crystal | None,
 ) -> Written:
     """Call the writer of *code*."""
     writer = importlib.import_module(f"qdsurf.exports.writers.{code.writer}")

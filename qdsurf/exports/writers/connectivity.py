@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from qdsurf.model.nouns import Surface
+    from qdsurf.model.nouns import Crystal, Surface
 
 # Bond orders of the neutral atom with closed shell.
 _VALENCE = {"H": 1, "B": 3, "C": 4, "N": 3, "O": 2, "F": 1, "Si": 4, "P": 3, "S": 2, "Cl": 1, "Se": 2,
@@ -17,11 +17,11 @@ _VALENCE = {"H": 1, "B": 3, "C": 4, "N": 3, "O": 2, "F": 1, "Si": 4, "P": 3, "S"
 _HYPERVALENT = {"P", "S", "Se", "Cl"}
 
 
-def molecule_charges(surface: Surface) -> list[int]:
+def molecule_charges(surface: Surface | Crystal) -> list[int]:
     """Return the formal charge of each atom of *surface*; they sum to its charge less free electrons."""
     symbols = surface.atoms.get_chemical_symbols()
     bonded: defaultdict[int, float] = defaultdict(float)
-    for i, j, order in surface.bonds:
+    for i, j, order in getattr(surface, "bonds", ()):
         bonded[i] += order
         bonded[j] += order
     members: defaultdict[int, list[int]] = defaultdict(list)
@@ -32,7 +32,8 @@ def molecule_charges(surface: Surface) -> list[int]:
         whole = surface.charges[str(surface.atoms.arrays["species"][atoms[0]])]
         own = [_formal(symbols[i], bonded[i]) for i in atoms] if len(atoms) > 1 else [whole]
         if sum(own) != whole:
-            anchors = [k for k, i in enumerate(atoms) if surface.atoms.arrays["anchor"][i]]
+            marked = surface.atoms.arrays.get("anchor")
+            anchors = [] if marked is None else [k for k, i in enumerate(atoms) if marked[i]]
             own = [0] * len(atoms)
             own[anchors[0] if anchors else int(np.argmax(surface.atoms.numbers[atoms]))] = whole
         for i, charge in zip(atoms, own, strict=True):
@@ -52,19 +53,20 @@ def _formal(symbol: str, orders: float) -> int:
     return excess
 
 
-def spread_charges(surface: Surface) -> list[float]:
+def spread_charges(surface: Surface | Crystal) -> list[float]:
     """Return partial charges in e that sum to the charge of each ion and molecule.
 
     The formal charge of an ion; that of a molecule is shared by its atoms other than carbon and
     hydrogen, or by all where it has no such atoms. A start for a force field, not a fit.
     """
     symbols = surface.atoms.get_chemical_symbols()
-    fragment = surface.atoms.arrays["fragment"]
+    members: defaultdict[int, list[int]] = defaultdict(list)
+    for i, fragment in enumerate(surface.atoms.arrays["fragment"].tolist()):
+        members[fragment].append(i)
     charges = [0.0] * len(symbols)
-    for number in dict.fromkeys(fragment.tolist()):
-        atoms = np.flatnonzero(fragment == number)
+    for atoms in members.values():
         whole = surface.charges[str(surface.atoms.arrays["species"][atoms[0]])]
-        polar = [int(i) for i in atoms if symbols[i] not in ("C", "H")] or [int(i) for i in atoms]
+        polar = [i for i in atoms if symbols[i] not in ("C", "H")] or atoms
         for i in polar:
             charges[i] = whole / len(polar)
     return charges

@@ -13,16 +13,16 @@ from qdsurf.exports.system import System
 from qdsurf.exports.writers.texts import held, ranges
 
 if TYPE_CHECKING:
-    from qdsurf.model.nouns import Surface
+    from qdsurf.model.nouns import Crystal, Surface
 
 
-def write(system: System, surface: Surface | None) -> Written:
+def write(system: System, surface: Surface | Crystal | None) -> Written:
     """Return a data file of atom style full, and an input that LAMMPS runs unchanged.
 
     No force field is written: pair, bond and angle coefficients are the user's. The input computes the
     electrostatic energy of the charges, so that cell, charges and connectivity are seen to be read.
     """
-    bonds = sorted((min(i, j), max(i, j)) for i, j, _ in surface.bonds) if surface is not None else []
+    bonds = sorted((min(i, j), max(i, j)) for i, j, _ in getattr(surface, "bonds", ()))
     notes = ["no force field is written: add pair_coeff, bond_coeff and angle_coeff of your own"]
     if surface is None:
         charges = [0.0] * len(system.atoms)
@@ -74,7 +74,9 @@ def angles_of(bonds: list[tuple[int, int]]) -> list[tuple[int, ...]]:
     ]
 
 
-def _data(system: System, charges: list[float], bonds: list[tuple[int, int]], surface: Surface | None) -> str:
+def _data(
+    system: System, charges: list[float], bonds: list[tuple[int, int]], surface: Surface | Crystal | None
+) -> str:
     """Return the data file."""
     from ase.data import atomic_masses, atomic_numbers
 

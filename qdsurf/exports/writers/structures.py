@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 from qdsurf.errors import AskError
 from qdsurf.exports.codes import Written
 from qdsurf.exports.system import System
+from qdsurf.model.nouns import Crystal, Surface
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from qdsurf.model.nouns import Surface
 
-
-def write(system: System, code: str, surface: Surface | None) -> Written:
+def write(system: System, code: str, surface: Surface | Crystal | None) -> Written:
     """Return the structure file of *code*."""
     lost = []
     text = molfile(system, surface) if code == "sdf" else _by_ase(system, code, surface)
@@ -26,7 +25,7 @@ def write(system: System, code: str, surface: Surface | None) -> Written:
     return Written(files={f"structure.{code}": text}, notes=tuple(lost))
 
 
-def _by_ase(system: System, code: str, surface: Surface | None) -> str:
+def _by_ase(system: System, code: str, surface: Surface | Crystal | None) -> str:
     """Return the text that ASE writes."""
     from ase.io import write as write_by_ase
 
@@ -48,11 +47,11 @@ def _by_ase(system: System, code: str, surface: Surface | None) -> str:
     return text.getvalue()
 
 
-def extended(system: System, surface: Surface | None) -> str:
+def extended(system: System, surface: Surface | Crystal | None) -> str:
     """Return extended XYZ: with roles, ledger, recipe and sites where there is a Surface."""
     from ase.io import write as write_by_ase
 
-    if surface is not None:
+    if isinstance(surface, Surface):
         from qdsurf.model.files import described
 
         atoms = described(surface)
@@ -67,7 +66,7 @@ def extended(system: System, surface: Surface | None) -> str:
     return text.getvalue()
 
 
-def molfile(system: System, surface: Surface | None) -> str:
+def molfile(system: System, surface: Surface | Crystal | None) -> str:
     """Return an SDF record (V3000 from 1000 atoms on) with the bonds and formal charges of the ligands."""
     from rdkit import Chem
     from rdkit.Geometry import Point3D
@@ -88,7 +87,7 @@ def molfile(system: System, surface: Surface | None) -> str:
         2.0: Chem.BondType.DOUBLE,
         3.0: Chem.BondType.TRIPLE,
     }
-    for i, j, order in surface.bonds if surface is not None else ():
+    for i, j, order in getattr(surface, "bonds", ()):
         molecule.AddBond(i, j, orders.get(order, Chem.BondType.AROMATIC))
     molecule.AddConformer(conformer)
     made = molecule.GetMol()
@@ -98,7 +97,7 @@ def molfile(system: System, surface: Surface | None) -> str:
     return f"{text}>  <charge>\n{system.charge}\n\n$$$$\n"
 
 
-def formal_charges(atoms: Atoms, surface: Surface | None) -> list[int]:
+def formal_charges(atoms: Atoms, surface: Surface | Crystal | None) -> list[int]:
     """Return the formal charge of each atom: ions from the ledger, atoms of molecules from their bonds.
 
     The formal charge of an atom of a molecule is its sum of bond orders less its normal valence; where

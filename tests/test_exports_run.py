@@ -1,0 +1,243 @@
+"""One exported input of each code that can be installed here, run to a finished energy and read back.
+
+A missing program fails these tests in CI, where .ci/run installs all of them, and skips them elsewhere.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.build import molecule
+
+import qdsurf as qs
+from qdsurf.errors import RunError
+from qdsurf.model.nouns import Surface
+
+pytestmark = [pytest.mark.engine, pytest.mark.dft]
+
+QE_PBE = {"H": "H.pbe-kjpaw.UPF", "C": "C.pbe-n-kjpaw_psl.0.1.UPF", "O": "O.pbe-kjpaw.UPF"}
+
+
+def need(program: str) -> str:
+    """Return the path of *program*, or skip; fail in CI."""
+    found = shutil.which(program)
+    if found is None:
+        missing = f"{program} is not installed; .ci/run names its Debian package"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    return found
+
+
+def need_files(pattern: str) -> Path:
+    """Return the folder of the data files that match *pattern*, or skip; fail in CI."""
+    found = sorted(glob.glob(pattern, recursive=True))
+    if not found:
+        missing = f"no {pattern}; .ci/run names its Debian package"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    return Path(found[0]).parent
+
+
+def run(folder: Path, **environment: str) -> str:
+    """Run the export in *folder* as its README says."""
+    result = subprocess.run(
+        ["bash", str(folder / "run.sh")],
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    if result.returncode:
+        raise RunError(result.stdout[-2000:] + result.stderr[-2000:])
+    return result.stdout
+
+
+def surface_of(atoms, name: str) -> Surface:
+    """Return a neutral molecule or a layer of molecules as a Surface."""
+    count = len(atoms)
+    atoms.set_array("fragment", np.zeros(count, dtype=int))
+    atoms.set_array("species", np.array([name] * count))
+    atoms.set_array("role", np.array(["ligand"] + ["core"] * (count - 1)))
+    atoms.set_array("anchor", np.zeros(count, dtype=bool))
+    atoms.set_array("layer", np.full(count, -1))
+    return Surface(name=name, atoms=atoms, charges={name: 0}, sites=(), recipe={"verb": "test"})
+
+
+@pytest.fixture
+def crystal():
+    return qs.load_crystal("CsPbBr3-cubic")
+
+
+@pytest.fixture
+def acid():
+    return surface_of(molecule("HCOOH"), "formic acid")
+
+
+@pytest.fixture
+def layer():
+    """Water molecules that all point up: a slab with a dipole."""
+    atoms = molecule("H2O")
+    atoms.set_cell([4.0, 4.0, 12.0])
+    atoms.pbc = (True, True, False)
+    atoms.positions -= atoms.positions.mean(axis=0)
+    if atoms.positions[0, 2] > 0:
+        atoms.positions[:, 2] *= -1
+    return surface_of(atoms, "water layer")
+
+
+def collected(folder: Path):
+    found = qs.collect(folder).runs[0]
+    assert found.status == "done", found.reason
+    assert found.converged
+    assert not found.warnings
+    return found
+
+
+def test_xtb(crystal, tmp_path):
+    need("xtb")
+    dot = qs.carve_dot(crystal, cells=1, termination="CsBr")
+    folder = qs.export(dot, "xtb", tmp_path / "xtb", purpose="static").folder
+    run(folder)
+    text = (folder / "xtb.out").read_text()
+    assert "normal termination" in text or "finished run" in text
+    assert "TOTAL ENERGY" in text
+
+
+def test_lammps_gives_the_electrostatic_energy_of_the_crystal(crystal, tmp_path):
+    """Also computed by pymatgen: cell, order and charges were read as meant."""
+    from pymatgen.analysis.ewald import EwaldSummation
+    from pymatgen.io.ase import AseAtomsAdaptor
+
+    need("lmp")
+    folder = qs.export(crystal, "lammps", tmp_path / "lammps", purpose="static").folder
+    run(folder)
+    lines = (folder / "lammps.log").read_text().splitlines()
+    at = next(i for i, line in enumerate(lines) if line.split()[:2] == ["Step", "PotEng"])
+    energy = float(lines[at + 1].split()[1])
+    structure = AseAtomsAdaptor.get_structure(crystal.atoms)
+    structure.add_oxidation_state_by_element({"Cs": 1, "Pb": 2, "Br": -1})
+    assert energy == pytest.approx(EwaldSummation(structure).total_energy, rel=1e-4)
+
+
+def test_cp2k_crystal_with_kpoints(crystal, tmp_path):
+    need("cp2k.psmp")
+    need_files("/usr/share/cp2k/BASIS_MOLOPT")
+    folder = qs.export(crystal, "cp2k", tmp_path / "cp2k", purpose="static", preset="trial").folder
+    run(folder, CP2K_DATA_DIR="/usr/share/cp2k")
+    found = collected(folder)
+    assert found.largest_force < 0.01  # by symmetry
+    assert 0.5 < found.gap < 4.0
+    assert found.homo < found.fermi < found.lumo
+
+
+def test_cp2k_relaxes_and_projects(acid, tmp_path):
+    need("cp2k.psmp")
+    held = acid.atoms.copy()
+    held.set_array("fixed", np.array([s == "C" for s in held.get_chemical_symbols()]))
+    acid = replace(acid, atoms=held)
+    folder = qs.export(acid, "cp2k", tmp_path / "relax", preset="trial", steps=1).folder
+    run(folder, CP2K_DATA_DIR="/usr/share/cp2k")
+    found = qs.collect(folder).runs[0]
+    assert (found.status, found.converged) == ("done", False)  # one step does not do
+    moved = np.linalg.norm(found.atoms.positions - found.atoms.positions[1], axis=1)
+    assert np.ptp(moved) > 0.5
+    folder = qs.export(acid, "cp2k", tmp_path / "dos", purpose="dos", preset="trial").folder
+    run(folder, CP2K_DATA_DIR="/usr/share/cp2k")
+    found = collected(folder)
+    assert 2.0 < found.gap < 12.0
+    below, above = found.edge_shares
+    assert 0 < below < 1
+    assert 0 < above < 1
+
+
+def test_espresso_molecule_with_projected_states(acid, tmp_path):
+    need("pw.x")
+    pseudopotentials = need_files("/usr/share/**/H.pbe-kjpaw.UPF")
+    made = qs.export(
+        acid, "espresso", tmp_path / "qe", purpose="dos", preset="trial", potentials=QE_PBE, vacuum=4.0
+    )
+    run(made.folder, PSEUDO_DIR=str(pseudopotentials))
+    found = collected(made.folder)
+    assert found.charge == 0
+    assert 3.0 < found.gap < 8.0
+    assert 0 < found.edge_shares[0] < 1
+    assert found.energy == pytest.approx(-104.0 * 13.6057, rel=0.01)
+
+
+def test_abinit_crystal(crystal, tmp_path):
+    """All of CsPbBr3: LDA with the norm-conserving potentials that Debian ships for ABINIT's tests."""
+    need("abinit")
+    where = need_files("/usr/share/**/55cs.1.hgh")
+    names = {"Cs": "55cs.1.hgh", "Pb": "82pb.4.hgh", "Br": "35br.7.hgh"}
+    made = qs.export(
+        crystal, "abinit", tmp_path / "abinit", purpose="static", preset="trial", functional="LDA",
+        potentials=names, cutoff=218.0,
+    )  # fmt: skip
+    run(made.folder, ABI_PSPDIR=str(where))
+    text = (made.folder / "abinit.abo").read_text()
+    assert "Calculation completed" in text
+    energy = re.findall(r"^\s+etotal\s+(-?\d\S+)", text, re.M)
+    assert float(energy[-1]) < -40  # Ha
+
+
+def test_gpaw_crystal_with_projected_states(crystal, tmp_path):
+    need("gpaw")
+    made = qs.export(
+        crystal, "gpaw", tmp_path / "gpaw", purpose="dos", preset="trial", cutoff=200.0, kpoint_spacing=4.0
+    )
+    run(made.folder, GPAW_PYTHON="/usr/bin/python3")
+    found = collected(made.folder)
+    assert found.largest_force < 0.01
+    assert found.spectrum.total.sum() > 0
+    assert found.gap > 1.0
+
+
+def test_pyscf_molecule(acid, tmp_path):
+    made = qs.export(acid, "pyscf", tmp_path / "static", purpose="static", preset="trial")
+    run(made.folder, PYSCF_PYTHON=sys.executable)
+    found = collected(made.folder)
+    assert found.energy == pytest.approx(-189.4 * 27.2114, rel=1e-3)
+    assert 4.0 < found.gap < 8.0
+    assert np.abs(found.forces.sum(axis=0)).max() < 0.05
+
+
+def test_pyscf_relaxes_with_fixed_atoms(acid, tmp_path):
+    held = acid.atoms.copy()
+    held.set_array("fixed", np.arange(len(held)) < 2)
+    made = qs.export(replace(acid, atoms=held), "pyscf", tmp_path / "relax", preset="trial", steps=20)
+    run(made.folder, PYSCF_PYTHON=sys.executable)
+    found = qs.collect(made.folder).runs[0]
+    assert found.status == "done"
+    distance = found.atoms.get_distance(0, 1)
+    assert distance == pytest.approx(held.get_distance(0, 1), abs=1e-3)
+
+
+def test_work_functions_of_three_codes_agree(layer, tmp_path):
+    """The step of the potential across a layer of dipoles: each code has its own sign and correction."""
+    need("pw.x")
+    need("cp2k.psmp")
+    need("gpaw")
+    pseudopotentials = need_files("/usr/share/**/H.pbe-kjpaw.UPF")
+    steps = {}
+    for code, environment, more in (
+        ("gpaw", {"GPAW_PYTHON": "/usr/bin/python3"}, {"cutoff": 400.0}),
+        ("espresso", {"PSEUDO_DIR": str(pseudopotentials)}, {"potentials": QE_PBE}),
+        ("cp2k", {"CP2K_DATA_DIR": "/usr/share/cp2k"}, {}),
+    ):
+        made = qs.export(
+            layer, code, tmp_path / code, purpose="workfunction", preset="trial", vacuum=11.0,
+            kpoint_spacing=2.0, **more,
+        )  # fmt: skip
+        run(made.folder, **environment)
+        top, bottom = collected(made.folder).work_function
+        steps[code] = top - bottom
+    assert steps["gpaw"] < 0  # the hydrogen side, on top, is left more easily
+    assert steps["espresso"] == pytest.approx(steps["gpaw"], abs=0.25)
+    assert steps["cp2k"] == pytest.approx(steps["gpaw"], abs=0.25)
