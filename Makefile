@@ -16,10 +16,10 @@ demo: .venv/ready
 	$(BIN)/qdsurf screen examples/screen/cspbbr3.toml
 
 test: .venv/ready
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m 'not engine and not slow'
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m 'not engine and not slow and not cluster'
 
 properties: .venv/ready
-	QDSURF_CASES=thorough $(BIN)/python -m pytest -n auto --maxprocesses 4 -m 'property and not engine and not slow'
+	QDSURF_CASES=thorough $(BIN)/python -m pytest -n auto --maxprocesses 4 -m 'property and not engine and not slow and not cluster'
 
 lint: .venv/ready
 	$(BIN)/ruff check .
@@ -27,7 +27,7 @@ lint: .venv/ready
 	$(BIN)/mypy
 
 engines: .venv/ready
-	$(BIN)/python -m pytest -m 'engine or slow'
+	$(BIN)/python -m pytest -m 'engine or slow or cluster'
 
 clean:
 	rm -rf .venv runs

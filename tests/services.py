@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -193,15 +193,14 @@ class Slurm:
     def start_node(self, node: str) -> None:
         self._run("slurmd", "-f", str(self.configuration), "-N", node)
 
-    def kill_node(self, node: str) -> None:
-        """Kill a node with everything that runs on it, as if the power had failed."""
-        pid = int((self.folder / f"slurmd-{node}.pid").read_text())
-        for one in [pid, *self._steps(node)]:
+    def kill_node(self, node: str) -> int:
+        """Kill a node with everything that runs on it, as if the power had failed; return how many jobs."""
+        pid, steps = int((self.folder / f"slurmd-{node}.pid").read_text()), self._steps(node)
+        for one in [pid, *steps]:
             for process in [*_descendants(one), one]:
-                try:
+                with suppress(ProcessLookupError):
                     os.kill(process, 9)
-                except ProcessLookupError:
-                    continue
+        return len(steps)
 
     def _steps(self, node: str) -> list[int]:
         """Return the processes that manage the jobs of *node*."""
@@ -235,10 +234,8 @@ class Slurm:
         pids = [*self.folder.glob("slurmd-*.pid"), self.folder / "controller" / "slurmctld.pid"]
         for path in pids:
             if path.exists():
-                try:
+                with suppress(ProcessLookupError, ValueError):
                     os.kill(int(path.read_text()), 15)
-                except (ProcessLookupError, ValueError):
-                    continue
         if self._own_munge:
             os.kill(int(Path("/run/munge/munged.pid").read_text()), 15)
 

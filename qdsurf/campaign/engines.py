@@ -125,7 +125,10 @@ def _parsl(workers: int, limits: Limits, folder: Path, options: Mapping[str, Any
 
 @contextmanager
 def _slurm(workers: int, limits: Limits, folder: Path, options: Mapping[str, Any]) -> Iterator[Executor]:
-    """Executorlib: one batch job for each pair, for pairs that take hours."""
+    """Executorlib: one batch job for each pair, for pairs that take hours.
+
+    The driver hands out as many at a time as there are workers.
+    """
     try:
         from executorlib import SlurmClusterExecutor
     except ImportError as error:
@@ -142,7 +145,7 @@ def _slurm(workers: int, limits: Limits, folder: Path, options: Mapping[str, Any
     cache = folder / "jobs"
     cache.mkdir(parents=True, exist_ok=True)
     with SlurmClusterExecutor(
-        max_workers=workers, cache_directory=str(cache.absolute()), resource_dict=resources, **settings
+        cache_directory=str(cache.absolute()), resource_dict=resources, **settings
     ) as pool:
         yield pool
 

@@ -355,8 +355,15 @@ def _run_tier(run: _Run, work: Round, label: str) -> None:
     if guarded:
         _check_pickle(work, run.engine)
     with _engine(run, limits) as executor:
-        window = max(4 * run.workers, 16) if run.executor is None and run.engine == "local" else 256
-        Driver(work, store, executor, report, guarded=guarded, window=window).run(todo)
+        Driver(work, store, executor, report, guarded=guarded, window=_window(run)).run(todo)
+
+
+def _window(run: _Run) -> int:
+    """Return how many tasks may be out at a time: enough to keep everybody busy."""
+    if run.executor is not None:
+        return 256
+    # Of the engine slurm each is a batch job.
+    return run.workers if run.engine == "slurm" else max(4 * run.workers, 16)
 
 
 def _check_pickle(work: Round, engine: str) -> None:
