@@ -72,6 +72,29 @@ def test_acetate_before_iodide_on_lead_which_softness_alone_gets_wrong() -> None
     assert value(rows["iodide"], "hard_soft_match") > value(rows["acetate"], "hard_soft_match")
 
 
+@pytest.mark.parametrize("given", ["thiosulfate", "[S-]S(=O)(=O)[O-]"])
+@pytest.mark.parametrize(
+    ("acid", "by"),
+    [("Cd2+", "thiosulfate"), ("Pb2+", "thiosulfate"), ("Ti4+", "thiosulfate oxygen")],
+)
+def test_s008_s010_thiosulfate_by_name_and_smiles_binds_by_what_the_acid_likes(
+    given: str, acid: str, by: str
+) -> None:
+    (row,) = qs.rank_ligands([given], acid, preset="affinity")
+    assert row.binds_by == by
+
+
+def test_s011_mercaptopropionate_by_name_holds_titanium_by_the_carboxyl_end() -> None:
+    (dot,) = qs.rank_ligands(["3-mercaptopropionate"], "Cd2+", preset="affinity")
+    (oxide,) = qs.rank_ligands(["3-mercaptopropionate"], "Ti4+", preset="affinity")
+    assert (dot.binds_by, oxide.binds_by) == ("thiolate", "carboxylic acid")
+
+
+def test_a_ligand_keeps_its_anchors() -> None:
+    (row,) = qs.rank_ligands([qs.load_ligand("thiosulfate")], "Ti4+", preset="affinity")
+    assert row.binds_by == "thiosulfate"
+
+
 def test_s010_thiosulfate_holds_cadmium_by_sulfur_and_titanium_by_oxygen() -> None:
     (row,) = qs.rank_ligands(["[S-]S(=O)(=O)[O-]"], "Cd2+", preset="tio2-linker")
     assert row.binds_by == "thiosulfate"
@@ -509,6 +532,11 @@ def test_the_command_writes_everything_and_reports_failures(tmp_path: Path, pero
         (["rank", "oleate", "--on", "Pb9+"], 2),
         (["rank", "oleate", "--on", "Pb2+", "--preset", "nothing"], 2),
         (["rank", "oleate", "--on", "Pb2+", "-o", "x.docx"], 2),
+        (["rank", "oleate", "--on", "Pb2+", "-o", "none/x.csv"], 2),
+        (["rank", "oleate", "--on", "slab.cif"], 2),
+        (["rank", "oleate", "--on", "Pb2+", "--workers", "0"], 2),
+        (["rank", "oleate", "c1cc", "--on", "Pb2+"], 1),
+        (["rank", "c1cc", "--on", "Pb2+"], 2),
     ],
 )
 def test_exit_codes(arguments: list[str], code: int, tmp_path: Path) -> None:
@@ -517,6 +545,25 @@ def test_exit_codes(arguments: list[str], code: int, tmp_path: Path) -> None:
     )
     assert result.returncode == code, result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf", "html", "csv", "json"])
+def test_the_same_ranking_gives_the_same_bytes(kind: str, tmp_path: Path) -> None:
+    from qdsurf.report.ranking import write_ranking
+
+    preset = load_preset("affinity")
+    files = [tmp_path / f"{place}.{kind}" for place in "ab"]
+    for file in files:
+        rows = qs.rank_ligands(["acetate", "iodide", "oleate"], "Pb2+", preset=preset)
+        write_ranking(rows, file, preset=preset, target="Pb2+")
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_preset_that_only_asks_for_a_surface_is_refused_for_an_acid(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("[weights]\ncrowding = 1\n")
+    with pytest.raises(qs.AskError, match="surface"):
+        qs.rank_ligands(["acetate"], "Pb2+", preset=file)
 
 
 def test_page_escapes_names() -> None:

@@ -14,8 +14,12 @@ from qdsurf.cli.show import as_json, print_table, say
 
 if TYPE_CHECKING:
     from qdsurf.rank.compositions import Composition, Refusal
+    from qdsurf.rank.ligand_ranking import RankedLigand
+    from qdsurf.rank.presets import Preset
     from qdsurf.rank.sites import SiteIon
+    from qdsurf.rank.windows import Rule
 
+_FAILURES = 10  # rows that failed, on the screen; the file has all
 _SHOWN = 20  # rows of an alloy space on the screen; the file has all
 _ONLY_IN_FILES = ("spread_a_A", "spread_b_A", "spread_x_A")
 
@@ -86,9 +90,10 @@ def _print_compositions(rows: Sequence[Composition | Refusal]) -> None:
                 *[word[verdict.passes] for verdict in row.verdicts], row.distortion,
             )  # fmt: skip
         print_table(table)
-        say("rules (right for so many labelled compounds):")
+        say("rules, and the share of labelled compounds for which they are right:")
         for rule in rules:
             say(f"  {rule.name}: {rule}, {rule.says}; {rule.accuracy}; {rule.source}")
+        _print_measured_on(rules)
     for row in judged:
         say(f"{row.formula}: radii {row.radii_set}")
         for ion in row.radii:
@@ -100,7 +105,8 @@ def _print_compositions(rows: Sequence[Composition | Refusal]) -> None:
             say(f"  {text}")
     _print_sources(ion for row in judged for ion in row.radii)
     for refused in (row for row in rows if isinstance(row, Refusal)):
-        say(f"refused: {refused.reason}", error=True)
+        named = "" if refused.formula in refused.reason else f"{refused.formula}: "
+        say(f"refused: {named}{refused.reason}", error=True)
 
 
 def _enumerate(
@@ -138,7 +144,14 @@ def _enumerate(
     for rule in choose_rules(None):
         inside = int(space.passes(rule.name).sum())
         say(f"  {rule.name}: {inside} inside ({rule}; right for {rule.accuracy}; {rule.source})")
+    _print_measured_on(choose_rules(None))
     _print_sources(space.radii)
+
+
+def _print_measured_on(rules: Iterable[Rule]) -> None:
+    """Print on what the accuracies were measured."""
+    for text in dict.fromkeys(rule.accuracy.measured_on for rule in rules if rule.accuracy):
+        say(f"[accuracy] {text}")
 
 
 def _print_sources(ions: Iterable[SiteIon]) -> None:
@@ -161,8 +174,8 @@ def rank_(
         str | None, typer.Option(help="Method for Pearson's energy, such as gfn2-xtb.")
     ] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder for computed values.")] = None,
-    workers: Annotated[int, typer.Option(help="Processes.")] = 1,
-    first: Annotated[int, typer.Option(help="Rows to print.")] = 20,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    first: Annotated[int, typer.Option(min=0, help="Rows to print.")] = 20,
     output: Annotated[
         list[Path] | None,
         typer.Option("-o", "--output", help="csv, json, html, png, svg, pdf; repeatable."),
@@ -177,8 +190,10 @@ def rank_(
     from qdsurf.rank.ligand_files import read_ligands
     from qdsurf.rank.ligand_ranking import rank_ligands
     from qdsurf.rank.presets import load_preset
-    from qdsurf.report.ranking import ranking_rows, ranking_table, write_ranking
+    from qdsurf.report.ranking import check_ending, write_ranking
 
+    for path in output or []:
+        check_ending(path)
     target, label = _target(on)
     chosen = load_preset(preset)
     given: list[Any] = [*(ligands or []), *(read_ligands(file) if file else [])]
@@ -190,27 +205,41 @@ def rank_(
         cache=cache,
         workers=workers,
     )
+    _print_ranking(rows, chosen, label, first, json)
     for path in output or []:
         write_ranking(rows, path, preset=chosen, target=label)
         say(f"wrote {path}", error=True)
+    if any(row.error for row in rows):
+        raise typer.Exit(1 if any(row.rank for row in rows) else 2)
+
+
+def _print_ranking(rows: Sequence[RankedLigand], preset: Preset, target: str, first: int, json: bool) -> None:
+    """Print the ranking, and what failed."""
+    from qdsurf.report.ranking import ranking_rows, ranking_table
+
+    ranked = [row for row in rows if row.rank is not None]
+    failed = [row for row in rows if row.rank is None]
     if json:
         as_json(ranking_rows(rows))
-    else:
-        print_table(ranking_table(rows, chosen, label, first))
-        for row in rows[:3]:
-            say(f"{row.name}: " + "; ".join(row.reasons or (row.error,)))
-    failed = [row for row in rows if row.error]
-    for row in failed[:10]:
-        say(f"not ranked: {row.name}: {row.error}", error=True)
-    if len(failed) > 10:
-        say(f"not ranked: {len(failed) - 10} more", error=True)
-    if failed:
-        raise typer.Exit(1)
+    elif ranked:
+        print_table(ranking_table(rows, preset, target, first))
+        for row in ranked[:3]:
+            say(f"{row.name}: " + "; ".join(row.reasons))
+    for row in failed[:_FAILURES]:
+        say(f"not ranked: {row.name or '(no name)'}: {row.error}", error=True)
+    if len(failed) > _FAILURES:
+        say(f"not ranked: {len(failed) - _FAILURES} more; --json or -o FILE.csv gives all", error=True)
 
 
 def _target(on: str) -> tuple[Any, str]:
     """Return the surface of a file, or the name of an acid, with a label."""
-    if Path(on).suffix and Path(on).is_file():
+    from qdsurf.errors import AskError
+
+    if Path(on).suffix or Path(on).is_file():
+        if Path(on).suffix.lower() not in (".extxyz", ".xyz"):
+            raise AskError(
+                f"{on!r}: a surface is read from the .extxyz that slab, dot or attach writes with -o"
+            )
         from qdsurf.model.files import read_surface
 
         surface = read_surface(on)

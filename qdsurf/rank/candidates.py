@@ -1,32 +1,21 @@
-"""Ligands as candidates: which ends can bind, and what the molecule is like, before any target is known."""
+"""Ligands as candidates: what a molecule is like, before any target is known."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from qdsurf.errors import AnchorError, AskError, QdsurfError, UnknownName
 from qdsurf.library import list_shelf, read_entry
-from qdsurf.rank.geometry import Shape, shape_of, stretched
-from qdsurf.rank.hsab_tables import donor_group
-from qdsurf.rank.softness import group_variant
+from qdsurf.rank.geometry import shape_of, stretched
+from qdsurf.rank.ways import Option, chosen_ends, end_of, options_of, ways_of
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
-    from qdsurf.ligands.groups import Found
-    from qdsurf.model.nouns import Ligand, Takes
-
-# Groups whose binding atoms are at most this many bonds apart reach the same or neighbouring ions.
-REACH = 8
-# A group touches a flat surface with three atoms at most.
-_TRIPOD = 3
-# Groups closer than this to the bound one are no other end of the molecule.
-_FAR = 3
+    from qdsurf.model.nouns import Ligand
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,59 +34,6 @@ class Item:
     smiles: str
     anchors: tuple[str, ...] = ()
     error: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class End:
-    """A group of the molecule that can bind.
-
-    Attributes
-    ----------
-    group
-        Name in ``donor_groups.toml``.
-    family
-        Name of the pattern that found it.
-    charge
-        Formal charge of the group in elementary charges.
-    symbol
-        Element of the first binding atom.
-    """
-
-    group: str
-    family: str
-    atoms: tuple[int, ...]
-    takes: Takes
-    charge: int
-    symbol: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Option:
-    """One way to bind: by which end, with which ends left for something else.
-
-    Attributes
-    ----------
-    partner
-        The cationic end of a zwitterion that binds beside the anionic one.
-    far
-        Ends that point away.
-    denticity
-        Binding atoms of the end, of like ends in reach, and of the partner.
-    valence
-        For a metal salt: charge of the metal in elementary charges.
-    """
-
-    near: End
-    partner: End | None
-    far: tuple[End, ...]
-    denticity: int
-    shape: Shape | None
-    valence: int = 0
-
-    @property
-    def label(self) -> str:
-        """Name of the binding group or groups."""
-        return self.near.group if self.partner is None else f"{self.near.group} and {self.partner.group}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,10 +87,14 @@ def item_of(given: str | Ligand | Item, shelf: Mapping[str, str]) -> Item:
             smiles, _, name = text.partition(" ")
             return Item(name=name.strip() or smiles, smiles=smiles)
         given = load_ligand(shelf[text.lower()])
+        # A name says which molecule, not by which end; a Ligand keeps its anchors.
+        anchors: tuple[str, ...] = ()
+    else:
+        anchors = tuple(anchor.name for anchor in given.anchors)
     if given.ions:
         ions = " and ".join(ion.name for ion in given.ions)
         return Item(name=given.name, smiles=given.smiles, error=f"a salt of {ions}: rank its ions")
-    return Item(name=given.name, smiles=given.smiles, anchors=tuple(anchor.name for anchor in given.anchors))
+    return Item(name=given.name, smiles=given.smiles, anchors=anchors)
 
 
 def describe(item: Item, *, geometry: bool = True) -> Candidate | str:
@@ -193,18 +133,18 @@ def _describe(item: Item, geometry: bool) -> Candidate:
     found = find_groups(mol)
     if not found:
         raise AnchorError(f"{item.smiles!r} has no group that can bind")
-    ends = [_end(mol, one) for one in found]
+    ends = [end_of(mol, one) for one in found]
     notes: list[str] = []
     made = None
     try:
         made = stretched(mol) if geometry else None
     except QdsurfError as error:
         notes.append(f"no geometry: length, footprint and dipole are unknown ({error})")
-    chosen = _chosen(mol, ends, item)
+    chosen = chosen_ends(mol, ends, item.anchors, item.name)
     options = []
-    for near, partner in _ways(chosen, bool(item.anchors)):
+    for near, partner in ways_of(chosen, bool(item.anchors)):
         shape = None if made is None else shape_of(made[0], near.atoms, made[1])
-        options.extend(_options(mol, near, partner, ends, shape, fixed=bool(item.anchors)))
+        options.extend(options_of(mol, near, partner, ends, shape, fixed=bool(item.anchors)))
     return Candidate(
         name=item.name,
         smiles=item.smiles,
@@ -226,124 +166,6 @@ def _mass(mol: Mol) -> float:
     table = Chem.GetPeriodicTable()
     hydrogen = table.GetAtomicWeight(1)
     return round(float(sum(a.GetMass() + a.GetTotalNumHs() * hydrogen for a in mol.GetAtoms())), 4)
-
-
-def _end(mol: Mol, one: Found) -> End:
-    """Return the end that a group found in *mol* is."""
-    near = set(one.atoms)
-    for _ in range(2):
-        near |= {n.GetIdx() for i in near for n in mol.GetAtomWithIdx(i).GetNeighbors()}
-    return End(
-        group=group_variant(one.group.name, mol, one.atoms),
-        family=one.group.name,
-        atoms=one.atoms,
-        takes=one.group.takes,
-        charge=sum(mol.GetAtomWithIdx(i).GetFormalCharge() for i in near),
-        symbol=mol.GetAtomWithIdx(one.atoms[0]).GetSymbol(),
-    )
-
-
-def _chosen(mol: Mol, ends: Sequence[End], item: Item) -> list[End]:
-    """Return the ends that the anchors of *item* name; all where it names none."""
-    from qdsurf.ligands.groups import GROUPS, pattern
-
-    if not item.anchors:
-        return list(ends)
-    picked: list[End] = []
-    for text in item.anchors:
-        if any(text == group.name for group in GROUPS):
-            hits = [end for end in ends if end.family == text]
-        else:
-            query = pattern(text)
-            if query is None:
-                raise AnchorError(f"{item.name}: {text!r} is neither a group nor SMARTS")
-            matches = [set(m) for m in mol.GetSubstructMatches(query, uniquify=False)]
-            hits = [end for end in ends if any(set(end.atoms) & m for m in matches)]
-        if not hits:
-            raise AnchorError(f"{item.name}: its anchor {text!r} is no group of {item.smiles!r}")
-        picked.append(hits[0])
-    return picked
-
-
-def _ways(ends: Sequence[End], fixed: bool) -> list[tuple[End, End | None]]:
-    """Return each (near end, cationic partner) by which the molecule can bind."""
-    anions = [end for end in ends if end.takes == "anion site"]
-    cations = [end for end in ends if end.takes == "cation site"]
-    if len(anions) == len(cations) == 1:
-        pair: list[tuple[End, End | None]] = [(anions[0], cations[0])]
-        return pair if fixed else pair + [(end, None) for end in ends if end.takes == "on a cation"]
-    if fixed:
-        return [(ends[0], None)]
-    seen: set[tuple[str, int]] = set()
-    ways: list[tuple[End, End | None]] = []
-    for end in ends:
-        if (end.group, len(end.atoms)) not in seen:
-            seen.add((end.group, len(end.atoms)))
-            ways.append((end, None))
-    return ways
-
-
-def _options(
-    mol: Mol, near: End, partner: End | None, ends: Sequence[End], shape: Shape | None, *, fixed: bool
-) -> list[Option]:
-    """Return the option of *near*, and that of its other side where one ion has two kinds of donor."""
-    from rdkit.Chem import GetDistanceMatrix
-
-    bonds = GetDistanceMatrix(mol)
-
-    def apart(one: End, other: End) -> float:
-        return float(np.min(bonds[np.ix_(one.atoms, other.atoms)]))
-
-    others = [end for end in ends if end.atoms != near.atoms]
-    donors = ("anion site", "on a cation")
-    other_side = _other_side(mol, near, others)
-    like = [
-        end
-        for end in others
-        if apart(near, end) <= REACH
-        and (end.takes == near.takes or {end.takes, near.takes} <= set(donors))
-        and end not in other_side
-    ]
-    denticity = sum(min(_TRIPOD, len(end.atoms)) for end in (near, *like))
-    denticity += 0 if partner is None else 1
-    far = [end for end in others if end is not partner and end not in other_side and apart(near, end) >= _FAR]
-    valence = 0
-    if near.family == "metal salt":
-        bonded = mol.GetAtomWithIdx(near.atoms[0]).GetBonds()
-        valence = round(sum(bond.GetBondTypeAsDouble() for bond in bonded))
-    made = [
-        Option(
-            near=near,
-            partner=partner,
-            far=tuple(far + other_side),
-            denticity=denticity,
-            shape=shape,
-            valence=valence,
-        )
-    ]
-    if not fixed:
-        made += [
-            Option(near=end, partner=None, far=(near,), denticity=min(_TRIPOD, len(end.atoms)), shape=shape)
-            for end in other_side
-            if end not in ends
-        ]
-    return made
-
-
-def _other_side(mol: Mol, near: End, others: Sequence[End]) -> list[End]:
-    """Return the other donor of an ambidentate ion: O of thiosulfate, N of thiocyanate."""
-    name = donor_group(near.group).get("far")
-    if name is None:
-        return []
-    known = [end for end in others if end.group == name]
-    if known:
-        return known
-    symbol = donor_group(name)["donor"]
-    center = mol.GetAtomWithIdx(near.atoms[0]).GetNeighbors()[0]
-    atoms = tuple(n.GetIdx() for n in center.GetNeighbors() if n.GetSymbol() == symbol)
-    return [
-        End(group=name, family=near.family, atoms=atoms, takes=near.takes, charge=near.charge, symbol=symbol)
-    ]
 
 
 def _chain(mol: Mol) -> int:

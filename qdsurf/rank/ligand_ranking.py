@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qdsurf.errors import AskError, QdsurfError
-from qdsurf.rank.candidates import Candidate, Item, Option, describe, item_of, shelf_names
+from qdsurf.rank.candidates import Candidate, Item, describe, item_of, shelf_names
 from qdsurf.rank.hsab_tables import hardness_of
 from qdsurf.rank.ligand_terms import GEOMETRIC, TERMS, Case, Value, can_bind
 from qdsurf.rank.pareto import pareto_front, rank_stability
 from qdsurf.rank.presets import Preset, load_preset
 from qdsurf.rank.targets import Target, facet_rules, target_of
+from qdsurf.rank.ways import Option
 
 if TYPE_CHECKING:
     from qdsurf.model.nouns import Ligand, Surface
@@ -152,7 +153,14 @@ def rank_ligands(
     """
     if isinstance(ligands, str) or not ligands:
         raise AskError("give a list of ligands: names, SMILES or Ligand objects")
+    if workers < 1:
+        raise AskError(f"workers={workers}: one or more processes are wanted")
     chosen, goal = load_preset(preset), target_of(target)
+    if not any(_active(chosen, goal).values()):
+        raise AskError(
+            f"preset {chosen.name!r} weighs only {', '.join(chosen.weights)}: {goal.label} has none of them; "
+            "rank against a surface, or give other terms a weight"
+        )
     shelf = shelf_names()
     items = [item_of(given, shelf) for given in ligands]
     described = _describe_all(items, workers, geometry=bool(GEOMETRIC & set(_active(chosen, goal))))

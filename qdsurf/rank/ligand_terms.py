@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from qdsurf.rank.candidates import Candidate, End, Option
+from qdsurf.rank.candidates import Candidate
 from qdsurf.rank.geometry import Shape
 from qdsurf.rank.hsab_tables import charged_name, contact_radius, donor_group, hardness_of
 from qdsurf.rank.presets import Preset
 from qdsurf.rank.softness import acid_softness, group_donor, pearson
 from qdsurf.rank.targets import LatticeIon, Target, facet_rules
+from qdsurf.rank.ways import End, Option
 
 # e^2/(4 pi eps0) in eV Å, and e nm^-2 D/eps0 in eV (CODATA).
 COULOMB = 14.39964

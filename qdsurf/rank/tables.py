@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,8 @@ def read_formulas(path: Path | str) -> list[str]:
         reader = csv.DictReader(lines)
         column = next((c for c in reader.fieldnames or () if c.strip().lower() in _COLUMNS), None)
         if column is None:
-            raise AskError(
-                f"{str(path)!r} has no column 'formula'; it has {', '.join(reader.fieldnames or ())}"
-            )
+            has = ", ".join(reader.fieldnames or ()) or "none: it is empty"
+            raise AskError(f"{str(path)!r} has no column 'formula'; columns: {has}")
         found = [(row[column] or "").strip() for row in reader]
     else:
         found = [line.split("#")[0].strip() for line in lines]
@@ -87,7 +87,7 @@ def as_record(row: Composition | Refusal) -> dict[str, Any]:
         "verdicts": {
             verdict.rule.name: {
                 "passes": verdict.passes, "window": str(verdict.rule), "says": verdict.rule.says,
-                "accuracy": None if verdict.rule.accuracy is None else str(verdict.rule.accuracy),
+                "accuracy": None if verdict.rule.accuracy is None else asdict(verdict.rule.accuracy),
                 "source": str(verdict.rule.source),
             }
             for verdict in row.verdicts

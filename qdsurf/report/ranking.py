@@ -216,6 +216,21 @@ def ranking_table(rows: Sequence[RankedLigand], preset: Preset, target: str, fir
     return table
 
 
+def check_ending(path: str | Path) -> None:
+    """Refuse a file whose ending is no format of a ranking, or whose folder does not exist.
+
+    Raises
+    ------
+    AskError
+        Names the file, and what would work.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".csv", ".json", ".html", ".png", ".svg", ".pdf"):
+        raise AskError(f"{path.name}: a ranking is written as csv, json, html, png, svg or pdf")
+    if not path.parent.is_dir():
+        raise AskError(f"{str(path)!r}: the folder {str(path.parent)!r} does not exist")
+
+
 def write_ranking(rows: Sequence[RankedLigand], path: str | Path, *, preset: Preset, target: str) -> Path:
     """Write a ranking; the ending of *path* is the format: csv, json, png, svg, pdf or html.
 
@@ -229,6 +244,7 @@ def write_ranking(rows: Sequence[RankedLigand], path: str | Path, *, preset: Pre
     import json
 
     path = Path(path)
+    check_ending(path)
     kind = path.suffix.lower().lstrip(".")
     if kind in ("csv", "json", "html"):
         text = {
@@ -237,7 +253,14 @@ def write_ranking(rows: Sequence[RankedLigand], path: str | Path, *, preset: Pre
             "html": lambda: ranking_page(rows, preset, target),
         }[kind]()
         return write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
-    if kind in ("png", "svg", "pdf"):
-        figure = pareto_figure(rows, preset, target)
-        return write_whole(path, lambda part: figure.savefig(part, dpi=150))
-    raise AskError(f"{path.name}: a ranking is written as csv, json, html, png, svg or pdf")
+    return _write_figure(pareto_figure(rows, preset, target), path)
+
+
+def _write_figure(figure: Any, path: Path) -> Path:
+    """Write the figure; the same figure gives the same bytes."""
+    import matplotlib as mpl
+
+    nameless = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+    with mpl.rc_context({"svg.hashsalt": "qdsurf"}):
+        metadata = nameless[path.suffix.lower()]
+        return write_whole(path, lambda part: figure.savefig(part, dpi=150, metadata=metadata))
