@@ -722,14 +722,19 @@ def test_orca_results(dot, tmp_path):
 
 
 def test_work_function_and_trap_share():
-    from qdsurf.exports.collecting import edge_shares, work_function
+    from qdsurf.exports.collecting import Run, edge_shares, vacuum_levels
     from qdsurf.exports.readers.found import Found, Spectrum
 
     height = np.linspace(0, 40, 400, endpoint=False)
-    atoms = Atoms("Pb2", positions=[(0, 0, 15), (0, 0, 25)], cell=[5, 5, 40])
     values = np.where(height < 20, 4.0, 5.0) - 8.0 * ((height > 14) & (height < 26))
-    found = Found(ended=True, fermi=-1.0, potential=(height, values), atoms=atoms)
-    assert work_function(found, {"cell": atoms.cell.tolist()}) == pytest.approx((6.0, 5.0))
+    found = Found(ended=True, potential=(height, values))
+    levels = vacuum_levels(found, {"cell": np.diag([5, 5, 40]), "extent": [15.0, 25.0]})
+    assert levels == pytest.approx((5.0, 4.0))
+    run = Run(
+        folder=Path(), code="vasp", name="x", status="done", fermi=-1.0, homo=-2.0, vacuum_levels=levels
+    )
+    assert run.work_function == pytest.approx((6.0, 5.0))
+    assert run.ionization_energy == pytest.approx((7.0, 6.0))
     spectrum = Spectrum(
         energies=np.array([-3.0, 0.0, 2.0]), total=np.ones(3), outer=np.array([0.1, 0.9, 0.25]), levels=True
     )

@@ -225,7 +225,7 @@ def test_work_functions_of_three_codes_agree(layer, tmp_path):
     need("cp2k.psmp")
     need("gpaw")
     pseudopotentials = need_files("/usr/share/**/H.pbe-kjpaw.UPF")
-    steps = {}
+    steps, ionization = {}, {}
     for code, environment, more in (
         ("gpaw", {"GPAW_PYTHON": "/usr/bin/python3"}, {"cutoff": 400.0}),
         ("espresso", {"PSEUDO_DIR": str(pseudopotentials)}, {"potentials": QE_PBE}),
@@ -236,8 +236,11 @@ def test_work_functions_of_three_codes_agree(layer, tmp_path):
             kpoint_spacing=2.0, **more,
         )  # fmt: skip
         run(made.folder, **environment)
-        top, bottom = collected(made.folder).work_function
-        steps[code] = top - bottom
+        found = collected(made.folder)
+        steps[code] = np.subtract(*found.work_function)
+        ionization[code] = found.ionization_energy
     assert steps["gpaw"] < 0  # the hydrogen side, on top, is left more easily
     assert steps["espresso"] == pytest.approx(steps["gpaw"], abs=0.25)
-    assert steps["cp2k"] == pytest.approx(steps["gpaw"], abs=0.25)
+    assert steps["cp2k"] == pytest.approx(steps["gpaw"], abs=0.4)
+    assert ionization["espresso"] == pytest.approx(ionization["gpaw"], abs=0.4)
+    assert ionization["cp2k"] == pytest.approx(ionization["gpaw"], abs=0.6)

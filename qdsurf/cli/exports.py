@@ -106,6 +106,8 @@ def _print_run(run: Any) -> None:
     shown = [f"{name} {value:.4f}" for name, value in facts.items() if value is not None]
     if run.work_function is not None:
         shown.append("work function {:.2f} (top) {:.2f} (bottom)".format(*run.work_function))
+    if run.ionization_energy is not None:
+        shown.append("ionization energy {:.2f} (top) {:.2f} (bottom)".format(*run.ionization_energy))
     if run.edge_shares is not None:
         shown.append("share of outer atoms {:.0%} (HOMO) {:.0%} (LUMO)".format(*run.edge_shares))
     if shown:

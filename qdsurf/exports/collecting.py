@@ -59,8 +59,8 @@ class Run:
         That the code computed.
     fermi, homo, lumo
         eV, as the code counts them.
-    work_function
-        eV: vacuum level less Fermi energy, on the top face and on the bottom face.
+    vacuum_levels
+        eV, above the top face and below the bottom face, where the potential was written.
     edge_shares
         Share of the outer atoms and ligands in the states within 0.5 eV below the highest occupied and
         above the lowest empty level: near 1 for a trap at the surface.
@@ -83,11 +83,29 @@ class Run:
     fermi: float | None = None
     homo: float | None = None
     lumo: float | None = None
-    work_function: tuple[float, float] | None = None
+    vacuum_levels: tuple[float, float] | None = None
     edge_shares: tuple[float, float] | None = None
     spectrum: Spectrum | None = None
     atoms: Atoms | None = None
     warnings: tuple[str, ...] = ()
+
+    @property
+    def work_function(self) -> tuple[float, float] | None:
+        """Vacuum level less Fermi energy of both faces, eV; for a gap see `ionization_energy`."""
+        return self._below_vacuum(self.fermi)
+
+    @property
+    def ionization_energy(self) -> tuple[float, float] | None:
+        """Vacuum level less highest occupied level of both faces, eV.
+
+        The number to compare where there is a gap, in which the Fermi energy may lie anywhere.
+        """
+        return self._below_vacuum(self.homo)
+
+    def _below_vacuum(self, level: float | None) -> tuple[float, float] | None:
+        if self.vacuum_levels is None or level is None:
+            return None
+        return self.vacuum_levels[0] - level, self.vacuum_levels[1] - level
 
     @property
     def gap(self) -> float | None:
@@ -205,7 +223,7 @@ def read_run(folder: Path, manifest: dict[str, Any]) -> Run:
         fermi=found.fermi,
         homo=found.homo,
         lumo=found.lumo,
-        work_function=work_function(found, system),
+        vacuum_levels=vacuum_levels(found, system),
         edge_shares=edge_shares(found.spectrum, found.homo, found.lumo),
         spectrum=found.spectrum,
         atoms=_reordered(found.atoms, order),
@@ -229,22 +247,22 @@ def _reordered(atoms: Atoms | None, order: NDArray[np.int64]) -> Atoms | None:
     return atoms[np.argsort(order)]
 
 
-def work_function(found: Found, system: Mapping[str, Any]) -> tuple[float, float] | None:
-    """Return vacuum level less Fermi energy in eV, above the top face and below the bottom face.
+def vacuum_levels(found: Found, system: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return the potential energy in eV of an electron above the top face and below the bottom face.
 
-    The vacuum level is the mean of the planar average from 3 Å above the outermost atom to 2 Å below
+    The mean of the planar average from 3 Å above the outermost atom to 2 Å below
     the edge of the cell, where the dipole correction may put its jump.
     """
-    if found.potential is None or found.fermi is None or found.atoms is None:
+    if found.potential is None:
         return None
     height, values = found.potential
     cell = float(np.array(system["cell"])[2][2])
-    z = found.atoms.positions[:, 2]
-    top = values[(height > z.max() + 3.0) & (height < cell - 2.0)]
-    bottom = values[(height < z.min() - 3.0) & (height > 2.0)]
+    low, high = (float(z) for z in system["extent"])
+    top = values[(height > high + 3.0) & (height < cell - 2.0)]
+    bottom = values[(height < low - 3.0) & (height > 2.0)]
     if not len(top) or not len(bottom):
         return None
-    return float(top.mean() - found.fermi), float(bottom.mean() - found.fermi)
+    return float(top.mean()), float(bottom.mean())
 
 
 def edge_shares(
@@ -310,4 +328,7 @@ def reaction_energy(manifest: Mapping[str, Any], runs: list[Run]) -> tuple[Energ
 def brief(run: Run) -> dict[str, Any]:
     """Return *run* as plain numbers, one row of a table."""
     row = {k: v for k, v in vars(run).items() if k not in ("spectrum", "atoms", "forces")}
-    return {**row, "folder": str(run.folder), "gap": run.gap}
+    derived = {
+        "gap": run.gap, "work_function": run.work_function, "ionization_energy": run.ionization_energy,
+    }  # fmt: skip
+    return {**row, "folder": str(run.folder), **derived}

@@ -90,7 +90,11 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     if not isinstance(found, dict) or not {"export", "purpose", "files"} <= set(found):
         return None
     known = set(found.get("system", ()))
-    return found if "states" in found or known >= {"order", "fixed", "outer", "symbols", "cell"} else None
+    return (
+        found
+        if "states" in found or known >= {"order", "fixed", "outer", "symbols", "cell", "extent"}
+        else None
+    )
 
 
 def changed(folder: Path, manifest: Mapping[str, Any]) -> list[str]:

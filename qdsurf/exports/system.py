@@ -307,6 +307,7 @@ def described(system: System) -> dict[str, Any]:
         "kpoints": list(system.kpoints),
         "dipole_correction": system.dipole,
         "cell": system.atoms.cell.array.round(8).tolist(),
+        "extent": [float(system.atoms.positions[:, 2].min()), float(system.atoms.positions[:, 2].max())],
         "order": list(system.order),
         "fixed": np.flatnonzero(system.fixed).tolist(),
         "outer": np.flatnonzero(system.outer).tolist(),

@@ -96,7 +96,7 @@ def _dft(system: System, calculation: Calculation, purpose: str, potentials: dic
         *_kpoints(system),
         *_scf(system, calculation),
         *_exchange(calculation),
-        *_print(system, purpose),
+        *_print(system, purpose, empty_levels(system, potentials)),
         "&END DFT",
     ]
     return "\n".join(lines)
@@ -177,14 +177,20 @@ def _exchange(calculation: Calculation) -> list[str]:
     return [*lines, "  &END XC"]
 
 
-def _print(system: System, purpose: str) -> list[str]:
+def empty_levels(system: System, potentials: dict[str, Potential]) -> int:
+    """Return how many levels of one spin stay empty in the basis."""
+    occupied = (valence(system, potentials) + system.unpaired + 1) // 2
+    return max(0, functions(system, potentials) - occupied)
+
+
+def _print(system: System, purpose: str, empty: int) -> list[str]:
     """Return what the purpose wants on disk, and the levels around the gap in the output."""
     if system.kpoints == (1, 1, 1):
         inside = [
             "    &MO_CUBES",
             "      WRITE_CUBE F",
             "      NHOMO 5",
-            "      NLUMO 5",
+            f"      NLUMO {min(5, empty)}",
             "    &END MO_CUBES",
         ]
     else:
@@ -195,7 +201,7 @@ def _print(system: System, purpose: str) -> list[str]:
         ]  # fmt: skip
     if purpose == "dos":
         outer = [int(i) + 1 for i in np.flatnonzero(system.outer)]
-        inside += ["    &PDOS", "      NLUMO 50"]
+        inside += ["    &PDOS", f"      NLUMO {min(50, empty)}"]
         if outer:
             inside += ["      &LDOS", *(f"        LIST {row}" for row in _rows(outer)), "      &END LDOS"]
         inside.append("    &END PDOS")
