@@ -96,7 +96,8 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
     contact = bound.contacts()
     return row | {
         "atoms": len(bound.atoms), "asked": asked(base, case), "placed": placed,
-        "overlaps": overlapping(bound), "worst contact": str(contact), "ms/ligand": round(1000 * used / placed, 2),
+        "overlaps": overlapping(bound), "worst contact": str(contact),
+        "ms/ligand": round(1000 * used / placed, 2),
     }  # fmt: skip
 
 

@@ -210,8 +210,9 @@ def _mended(shell: Shell, rigid: Shell, ligands: list[Ligand]) -> Shell:
     molecule = shell.kinds.molecule[:moving]
     moved = np.flatnonzero(np.abs(shell.positions[:moving] - rigid.positions[:moving]).max(axis=1) > 1e-9)
     positions = shell.positions.copy()
+    ends = np.searchsorted(molecule, np.arange(len(ligands) + 1))
     for number in np.unique(molecule[moved]):
-        own = np.flatnonzero(molecule == number)
+        own = slice(int(ends[number]), int(ends[number + 1]))
         if not intact(ligands[int(number)], positions[own], rigid.positions[own]):
             positions[own] = rigid.positions[own]
     return replace(shell, positions=positions)

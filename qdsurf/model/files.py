@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qdsurf.errors import AskError
+from qdsurf.model.connected import writer_of
 from qdsurf.model.nouns import Site, Surface
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def write_structure(surface: Surface, path: str | Path) -> Path:
     """Write *surface* in the format of ASE that the ending of *path* names.
 
     Extended XYZ keeps roles, ledger, recipe and sites, so that `read_surface` gives an equal Surface.
-    In other formats a dot is put into a box with 10 Å of empty space around it.
+    In other formats a dot is put into a box with 10 Å of empty space around it. SDF, PDB (CONECT) and
+    LAMMPS data (.lmp, .data) carry the bonds of the molecules too.
 
     Raises
     ------
@@ -79,6 +81,9 @@ def write_structure(surface: Surface, path: str | Path) -> Path:
     from ase.io.formats import UnknownFileTypeError, filetype
 
     path = Path(path)
+    connected = writer_of(path.suffix)
+    if connected is not None:
+        return write_whole(path, lambda part: connected(surface, part))
     try:
         kind = "extxyz" if path.suffix in (".extxyz", ".xyz") else filetype(path.name, read=False)
         atoms = described(surface) if kind == "extxyz" else _bare(surface, kind)
