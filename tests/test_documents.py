@@ -27,6 +27,7 @@ def blocks() -> list[object]:
         for language, code, line in pieces:
             if language in ("bash", "console"):
                 marks = [pytest.mark.engine] if re.search(ENGINES, code) else []
+                marks += [pytest.mark.slow] if "10nm" in code else []
                 found.append(pytest.param("bash", code, id=f"{page.name}:{line}", marks=marks))
         python = [code for language, code, _ in pieces if language == "python"]
         cheap = [code for code in python if not re.search(ENGINES, code)]
