@@ -204,11 +204,15 @@ def read_dftbplus(folder):
 
 
 def read_aims(folder):
+    from pyfhiaims.control.control import AimsControl
+    from pyfhiaims.geometry.geometry import AimsGeometry
+
     atoms = read(folder / "geometry.in", format="aims")
-    words = dict(
-        line.split(None, 1) for line in (folder / "control.head").read_text().splitlines() if " " in line
-    )
-    return atoms, fixed_by_ase(atoms), float(words["charge"])
+    control = AimsControl.from_file(folder / "control.head").parameters
+    own = AimsGeometry.from_file(folder / "geometry.in")
+    assert [a.symbol for a in own.atoms] == atoms.get_chemical_symbols()
+    assert control["xc"] == "pbe"
+    return atoms, fixed_by_ase(atoms), float(control["charge"])
 
 
 def read_lammps(folder):

@@ -140,7 +140,7 @@ CODES: Mapping[str, Code] = {
     "aims": Code(
         title="FHI-aims", writer="aims", functionals=("PBE", "PBEsol", "LDA", "PBE0"),
         dispersions=("none", "TS"), cell=True, dipole=True, spin_orbit=True,
-        checked="geometry.in read by ASE; FHI-aims itself not run", home="https://fhi-aims.org",
+        checked="read by ASE and by pyfhiaims; FHI-aims itself not run", home="https://fhi-aims.org",
     ),
     "xtb": Code(
         title="xtb (GFN2)", writer="xtb", periodic=False, functionals=("PBE", "PBEsol", "LDA"),

@@ -134,7 +134,10 @@ if RELAX:
 
     moving = atoms
     if CELL:
-        from ase.constraints import ExpCellFilter
+        try:
+            from ase.filters import ExpCellFilter
+        except ModuleNotFoundError:  # ASE before 3.23
+            from ase.constraints import ExpCellFilter
 
         moving = ExpCellFilter(atoms)
     converged = bool(BFGS(moving, trajectory="relax.traj", logfile="relax.log").run(fmax=FMAX, steps=STEPS))
