@@ -530,6 +530,8 @@ def test_existing_folders_are_left_alone(crystal, tmp_path):
         ("cp2k", {"functional": "HSE06"}, "not written with HSE06"),
         ("aims", {}, "set dispersion="),
         ("cp2k", {"cutof": 3}, "no setting named cutof"),
+        ("abinit", {"functional": "LDA"}, "no parameters for LDA"),
+        ("espresso", {"functional": "PBEsol", "dispersion": "none"}, "name PBEsol files of"),
         ("cp2k", {"vacuum": -1.0}, "must be positive"),
         ("cp2k", {"purpose": "binding"}, "needs ligand="),
         ("cif", {"purpose": "binding"}, "needs ligand="),

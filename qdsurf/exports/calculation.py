@@ -160,6 +160,8 @@ def checked(calculation: Calculation) -> Calculation:
             raise AskError(f"{key} must be a number, not {value!r}")
         if value < 0 or (value == 0 and key in _POSITIVE):
             raise AskError(f"{key} must be positive, not {value!r}")
+    if (calculation.functional, calculation.dispersion) == ("LDA", "D3(BJ)"):
+        raise AskError("D3(BJ) has no parameters for LDA; set dispersion='none'")
     if calculation.unpaired is not None and calculation.unpaired < 0:
         raise AskError(f"unpaired must be 0 or more, not {calculation.unpaired}")
     return calculation

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from qdsurf.errors import AskError
 from qdsurf.exports.calculation import Calculation, load_potentials
 from qdsurf.exports.codes import Written
 from qdsurf.exports.system import System
@@ -70,8 +69,6 @@ def _electrons(system: System, calculation: Calculation) -> list[str]:
         lines.append(f"nsppol 2\nspinmagntarget {system.unpaired}")
         lines.append("spinat\n" + "\n".join([f"  0.0 0.0 {moment:.6f}"] * len(system.atoms)))
     if calculation.dispersion == "D3(BJ)":
-        if calculation.functional == "LDA":
-            raise AskError("D3(BJ) has no parameters for LDA; set dispersion='none'")
         lines.append("vdw_xc 7\nvdw_tol 1.0e-8")
     return lines
 
