@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,10 @@ def a_ligand(name: str) -> Ligand:
     )  # fmt: skip
 
 
+def renamed(ligand: Ligand, name: str) -> Ligand:
+    return replace(ligand, name=name)
+
+
 def energy_of(name: str) -> float:
     """Return the energy in eV that an evaluation gives the ligand *name*."""
     return -int(hashlib.sha256(name.encode()).hexdigest()[:6], 16) / 2**24
@@ -57,15 +61,16 @@ def runs(notes: Path) -> list[str]:
 
 def evaluate(surface: Surface, ligand: Ligand, method: Any, *, references: Any, **_: Any) -> Result:
     """Return an energy that follows from the name of *ligand*, or do what the name says."""
-    notes, name = Path(surface.recipe["notes"] or os.devnull), ligand.name
+    notes = Path(surface.recipe.get("notes") or os.environ.get("CHEAP_NOTES") or os.devnull)
+    name = ligand.name
     with notes.open("a") as file:  # one write of one line: whole, however many processes write
         file.write(f"{name}\n")
-    time.sleep(surface.recipe["seconds"])
+    time.sleep(surface.recipe.get("seconds", 0.0))
     if name.startswith("hangs"):
         time.sleep(3600)
     if name.startswith("grows"):
         bytearray(20_000_000_000)
-    if name.startswith("raises"):
+    if name.startswith("raises") and not os.environ.get("CHEAP_LUCK"):
         raise RuntimeError("no such luck")
     if name.startswith("dies"):
         os._exit(9)

@@ -8,8 +8,8 @@ import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,6 +85,8 @@ class _Run:
     surface: Surface | None
     evaluate: Callable[..., Any] | None
     given: Sequence[Ligand] | None
+    stack: ExitStack = field(default_factory=ExitStack)
+    opened: dict[tuple[str, Limits | None], Executor] = field(default_factory=dict)
 
 
 @contextmanager
@@ -190,7 +192,8 @@ def screen(
             _remember(run)
             if retry:
                 log.info("%d failed pairs are tried again", run.store.retry(campaign.name, cause))
-            rows = rank(_tiers(run))
+            with run.stack:
+                rows = rank(_tiers(run))
             write_outputs(rows, run.store, folder, campaign)
         except KeyboardInterrupt:
             log.warning("stopped; the finished rows are in %s", run.store.name)
@@ -229,16 +232,27 @@ def _remember(run: _Run) -> None:
     run.store.set_note(f"tiers {run.campaign.name}", str(len(run.campaign.all_tiers)))
 
 
-@contextmanager
-def _engine(run: _Run, step_limits: Limits) -> Iterator[Executor]:
-    """Give the executor that was handed in, or open the engine."""
+def _executor(run: _Run, limits: Limits, *, here: bool = False) -> Executor:
+    """Return the executor that was handed in, or that of the engine, opened once for the same limits.
+
+    With *here* that of the local engine: one number is no batch job.
+    """
     if run.executor is not None:
-        yield run.executor
-        return
-    with open_engine(
-        run.engine, workers=run.workers, limits=step_limits, folder=run.folder, options=run.options
-    ) as executor:
-        yield executor
+        return run.executor
+    kind = "local" if here else run.engine
+    # The processes of the local engine take their limits from the task.
+    name = (kind, None if kind == "local" else limits)
+    if name not in run.opened:
+        run.opened[name] = run.stack.enter_context(
+            open_engine(
+                kind,
+                workers=run.workers,
+                limits=limits,
+                folder=run.folder,
+                options=run.options if kind == run.engine else {},
+            )
+        )
+    return run.opened[name]
 
 
 def _tiers(run: _Run) -> list[dict[str, Any]]:
@@ -339,7 +353,8 @@ def _run_tier(run: _Run, work: Round, label: str) -> None:
         name = work.ligands[piece.ligand].name
         if status == "failed" or len(work.pieces) <= 1000:
             row = store.get(piece.key) or {}
-            outcome = row.get("cause") or row.get("energy_eV", row.get("score"))
+            number = row.get("score") if row.get("energy_eV") is None else row["energy_eV"]
+            outcome = row.get("cause") or number
             log.info("%s: %s %s", name, status, outcome)
         tell(name)
 
@@ -354,8 +369,8 @@ def _run_tier(run: _Run, work: Round, label: str) -> None:
     guarded = run.executor is None or limits.memory is not None or limits.seconds is not None
     if guarded:
         _check_pickle(work, run.engine)
-    with _engine(run, limits) as executor:
-        Driver(work, store, executor, report, guarded=guarded, window=_window(run)).run(todo)
+    executor = _executor(run, limits)
+    Driver(work, store, executor, report, guarded=guarded, window=_window(run)).run(todo)
 
 
 def _window(run: _Run) -> int:
@@ -397,23 +412,17 @@ def _lattice(run: _Run, method: Method, limits: Limits, crystal: Crystal) -> flo
     known = run.store.get_reference(key)
     if known is None:
         # By a worker, so that the process that waits does not load a method.
-        alone = replace_engine(run)
-        with _engine(alone, limits) as executor:
-            if alone.executor is None:
-                known = call(executor, _in_child, crystal, method, limits)
-            else:
-                known = call(executor, find_lattice, crystal, method)
+        executor = _executor(run, limits, here=True)
+        if run.executor is None:
+            known = call(executor, _in_child, limits, crystal, method)
+        else:
+            known = call(executor, find_lattice, crystal, method)
         run.store.put_reference(key, known)
     log.info("lattice constant of %s with %s: %.4f Å", crystal.name, method.name, known)
     return float(known)
 
 
-def replace_engine(run: _Run) -> _Run:
-    """Return *run* with the local engine, unless an executor was handed in: one number is no job."""
-    return run if run.executor is not None else replace(run, engine="local", workers=1, options={})
-
-
-def _in_child(crystal: Crystal, method: Method, limits: Limits) -> float:
+def _in_child(limits: Limits, crystal: Crystal, method: Method) -> float:
     """Find a lattice constant in a process of its own."""
     from qdsurf.campaign.guard import child_here
 
