@@ -34,7 +34,9 @@ NO = {"0", "0.0", "-1", "-1.0", "false", "no", "non-perovskite", "nonperovskite"
 
 def read(path: Path, formula: str | None, label: str | None) -> list[tuple[str, bool]]:
     """Return (formula, is a perovskite) for every row; the question is wrong if a row has no label."""
-    with path.open(encoding="utf-8", newline="") as file:
+    if not path.is_file():
+        raise SystemExit(f"{path} is no file")
+    with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     columns = list(rows[0]) if rows else []
     one = formula or next((c for c in FORMULA if c in columns), None)
@@ -45,10 +47,10 @@ def read(path: Path, formula: str | None, label: str | None) -> list[tuple[str, 
         )
     found = []
     for number, row in enumerate(rows, start=2):
-        text = row[two].strip().lower()
+        text = (row[two] or "").strip().lower()
         if text not in YES | NO:
             raise SystemExit(f"{path}, line {number}: the label {row[two]!r} is neither yes nor no")
-        found.append((row[one].strip(), text in YES))
+        found.append(((row[one] or "").strip(), text in YES))
     return found
 
 

@@ -15,27 +15,39 @@ import argparse
 import csv
 import sys
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 import qdsurf as qs
+from qdsurf.errors import UnknownName
+from qdsurf.rank.candidates import item_of, shelf_names
 from qdsurf.rank.hsab_tables import species_smiles
-from qdsurf.rank.presets import load_preset
+from qdsurf.rank.ligand_ranking import RankedLigand
+from qdsurf.rank.presets import Preset, load_preset
 
 HERE = Path(__file__).resolve().parent
 
 
 def read(path: Path) -> dict[str, dict[str, float]]:
-    """Return log K by metal and ligand."""
+    """Return log K by metal and ligand; the question is wrong if a row has none."""
+    if not path.is_file():
+        raise SystemExit(f"{path} is no file")
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     missing = {"metal", "ligand", "log_k"} - set(rows[0] if rows else ())
     if missing:
         raise SystemExit(f"{path}: the columns {', '.join(sorted(missing))} are missing")
     table: dict[str, dict[str, float]] = defaultdict(dict)
-    for row in rows:
-        table[row["metal"]][row["ligand"]] = float(row["log_k"])
+    for number, row in enumerate(rows, start=2):
+        try:
+            value = float(row["log_k"] or "")
+        except ValueError:
+            raise SystemExit(f"{path}, line {number}: log_k is {row['log_k']!r}, no number") from None
+        if row["ligand"] in table[row["metal"]]:
+            raise SystemExit(f"{path}, line {number}: {row['metal']} and {row['ligand']} are listed twice")
+        table[row["metal"]][row["ligand"]] = value
     return table
 
 
@@ -47,6 +59,31 @@ def spearman(one: list[float], other: list[float]) -> float | None:
     if len(a) < 3 or a.std() == 0 or b.std() == 0:
         return None
     return float(np.corrcoef(a, b)[0, 1])
+
+
+def judged(metal: str, names: list[str], preset: Preset, method: str | None) -> list[RankedLigand]:
+    """Return the rows of *names* under their names in the file; what fails is printed."""
+    shelf = shelf_names()
+    items = [replace(item_of(species_smiles().get(name, name), shelf), name=name) for name in names]
+    rows = qs.rank_ligands(items, metal, preset=preset, electronic=method)
+    for row in rows:
+        if row.rank is None:
+            print(f"{metal} {row.name}: {row.error}", file=sys.stderr)
+    return [row for row in rows if row.rank is not None]
+
+
+def correlations(
+    rows: list[RankedLigand], metal: str, constants: dict[str, float], terms: list[str], method: str | None
+) -> dict[str, float | None]:
+    """Return Spearman's coefficient of each term, of Pearson's energy and of the score."""
+    measured = [constants[row.name] for row in rows]
+    results = {name: spearman([row.terms[name].desirability for row in rows], measured) for name in terms}
+    # Pearson's energy is no term of the preset: it is asked for on its own, from the tables or computed.
+    energies = [(row, qs.hsab(row.smiles, metal, method=method)[0].energy) for row in rows]
+    known = [(-energy, constants[row.name]) for row, energy in energies if energy is not None]
+    results["charge_transfer"] = spearman([e for e, _ in known], [k for _, k in known])
+    results["score"] = spearman([row.score or 0.0 for row in rows], measured)
+    return results
 
 
 def main() -> int:
@@ -69,32 +106,16 @@ def main() -> int:
     found: dict[str, list[float]] = defaultdict(list)
     failed = 0
     for metal, constants in table.items():
-        names = list(constants)
-        smiles = {species_smiles().get(name, name): name for name in names}
         try:
-            rows = qs.rank_ligands(list(smiles), metal, preset=preset, electronic=options.electronic)
-        except qs.AskError as error:
+            rows = judged(metal, list(constants), preset, options.electronic)
+        except UnknownName as error:
             print(f"{metal}: {error}", file=sys.stderr)
-            failed += 1
+            failed += len(constants)
             continue
-        # Pearson's energy is no term of the preset: it is asked for on its own, from the tables or computed.
-        pearson = {row.donor: row.energy for row in qs.hsab(list(smiles), metal, method=options.electronic)}
-        kept = [row for row in rows if row.rank is not None]
-        for row in rows:
-            if row.rank is None:
-                print(f"{metal} {row.name}: {row.error}", file=sys.stderr)
-                failed += 1
-        measured = [constants[smiles[row.name]] for row in kept]
-        results: dict[str, float | None] = {}
-        for name in terms:
-            results[name] = spearman([row.terms[name].desirability for row in kept], measured)
-        with_energy = [
-            (-e, constants[smiles[d]]) for d, e in pearson.items() if e is not None and d in smiles
-        ]
-        results["charge_transfer"] = spearman([e for e, _ in with_energy], [k for _, k in with_energy])
-        results["score"] = spearman([row.score or 0.0 for row in kept], measured)
+        failed += len(constants) - len(rows)
+        results = correlations(rows, metal, constants, terms, options.electronic)
         cells = "".join(("-" if r is None else f"{r:+.2f}").rjust(18) for r in results.values())
-        print(metal.ljust(8) + str(len(kept)).rjust(4) + cells)
+        print(metal.ljust(8) + str(len(rows)).rjust(4) + cells)
         for name, result in results.items():
             if result is not None:
                 found[name].append(result)

@@ -126,19 +126,18 @@ def test_caesium_counts_as_hard_although_two_texts_call_it_soft() -> None:
 
 @pytest.mark.parametrize("donor", ["chloride", "bromide", "iodide", "thiocyanate", "sulfide", "thiosulfate"])
 def test_s008_ligands_called_soft_on_chalcogenides_are_no_hard_match_for_cadmium(donor: str) -> None:
-    (row,) = qs.hsab(donor, "Cd2+")
+    (row,) = qs.hsab(donor, "Cd2+", method=None)
     assert row.match is not None
     assert row.match > 0
     assert any(vote.hsab_class == "soft" for vote in row.donor_classes)
-    (hard,) = qs.hsab("acetate", "Cd2+")
+    (hard,) = qs.hsab("acetate", "Cd2+", method=None)
     assert hard.match is not None
     assert row.match > hard.match
 
 
 def test_s045_soft_l_type_bases_before_carboxylic_acids_on_lead() -> None:
-    order = [
-        r.group for r in qs.hsab(["oleic-acid", "oleate", "triphenylphosphine", "tributylphosphine"], "Pb2+")
-    ]
+    ligands = ["oleic-acid", "oleate", "triphenylphosphine", "tributylphosphine"]
+    order = [r.group for r in qs.hsab(ligands, "Pb2+", method=None)]
     assert set(order[:2]) == {"phosphine", "triarylphosphine"}
 
 
@@ -182,8 +181,8 @@ def test_an_acid_is_refused_as_a_donor() -> None:
 
 
 def test_ligand_objects_names_and_smiles_give_the_same_row() -> None:
-    by_name, by_smiles = qs.hsab(["acetate", "CC(=O)[O-]"], "Pb2+")
-    (by_object,) = qs.hsab(qs.load_ligand("acetate"), "Pb2+")
+    by_name, by_smiles = qs.hsab(["acetate", "CC(=O)[O-]"], "Pb2+", method=None)
+    (by_object,) = qs.hsab(qs.load_ligand("acetate"), "Pb2+", method=None)
     assert by_name.match == by_smiles.match == by_object.match
     assert by_name.group == "carboxylate"
 
@@ -233,9 +232,62 @@ def test_a_method_without_charges_is_refused() -> None:
         qs.hsab("CS", "Pb2+", method="sevennet-0")
 
 
+@pytest.mark.engine
+def test_a_molecule_of_no_table_is_computed_unless_told_not_to() -> None:
+    (row,), (bare,) = qs.hsab("C[S-]", "Cd2+"), qs.hsab("C[S-]", "Cd2+", method=None)
+    assert row.donor_hardness is not None
+    assert (row.donor_hardness.scale, row.donor_hardness.status) == ("computed here", "computed")
+    assert "GFN2-xTB" in row.donor_hardness.source
+    assert row.energy is not None
+    assert row.fukui_minus is not None
+    assert bare.energy is None
+    assert bare.fukui_minus is None
+    assert row.match == bare.match
+
+
+def test_without_the_engine_the_row_says_what_is_lacking(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "tblite.ase", None)
+    (row,) = qs.hsab("CCCCS", "Pb2+")
+    assert row.energy is None
+    assert row.match is not None
+    assert any("qdsurf[xtb]" in text for text in row.warnings)
+
+
 def test_a_missing_engine_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
     monkeypatch.setitem(sys.modules, "tblite.ase", None)
     with pytest.raises(ImportError, match=r"qdsurf\[xtb\]"):
         qs.hsab("CCCS", "Pb2+", method="gfn2-xtb")
+
+
+def test_the_benchmark_takes_any_file_and_names_what_it_cannot_judge(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    script = Path(__file__).resolve().parents[1] / "benchmarks" / "hsab.py"
+    file = tmp_path / "k.csv"
+    file.write_text(
+        "metal,ligand,log_k\nZn2+,Acetate,1.57\nZn2+,nonsense,1\nZn2+,F-,1.3\nZn2+,[I-],-2.04\nXx2+,I-,2\n"
+    )
+    found = subprocess.run([sys.executable, script, file], capture_output=True, text=True)
+    assert found.returncode == 1
+    assert "Zn2+ nonsense" in found.stderr
+    assert "Xx2+" in found.stderr
+    (zinc,) = [line.split() for line in found.stdout.splitlines() if line.startswith("Zn2+")]
+    assert zinc[1] == "3"
+    file.write_text("metal,ligand,log_k\nZn2+,acetate,x\n")
+    wrong = subprocess.run([sys.executable, script, file], capture_output=True, text=True)
+    assert wrong.returncode == 1
+    assert "line 2" in wrong.stderr
+    assert "Traceback" not in wrong.stderr + found.stderr
+
+
+def test_measured_constants_of_the_benchmark_have_sources() -> None:
+    path = Path(__file__).resolve().parents[1] / "benchmarks" / "hsab_logk.csv"
+    with path.open(encoding="utf-8") as file:
+        table = list(csv.DictReader(file))
+    assert len(table) > 40
+    assert all(row["source"] and row["status"] == "measured" and float(row["log_k"]) for row in table)

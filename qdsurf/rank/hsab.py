@@ -7,11 +7,11 @@ are computed. What hardness cannot see - charge, denticity, size, solvent - is n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qdsurf.errors import AskError, UnknownName
+from qdsurf.errors import AskError, MissingExtra, RunError, UnknownName
 from qdsurf.rank.hsab_tables import (
     ClassVote,
     Hardness,
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
     from qdsurf.model.nouns import Anchor, Ligand
+
+
+_DEFAULT = "gfn2-xtb"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +81,7 @@ def hsab(
     donors: str | Ligand | Sequence[str | Ligand],
     acid: str,
     *,
-    method: str | None = None,
+    method: str | None = "auto",
     cache: str | Path | None = None,
 ) -> list[HsabRow]:
     """Compare donors with an acid by hardness and class, the best match first.
@@ -92,7 +95,8 @@ def hsab(
         Name of the acid, such as "Pb2+".
     method
         Method of the shelf with which chi, eta and the Fukui function are computed for molecules that
-        have no electronegativity in the tables, "gfn2-xtb" for instance. None computes nothing.
+        have no electronegativity in the tables. "auto" takes gfn2-xtb, and where that cannot be done says
+        so in the warnings of the row; None computes nothing.
     cache
         Folder in which computed values are kept; None keeps them in memory only.
 
@@ -137,7 +141,7 @@ def resolve_donor(donor: str | Ligand, method: str | None, cache: Path | None) -
                 name=donor, group="", table=table, classes=classes, softness=base_softness(classes, table)
             )
             smiles = species_smiles().get(species)
-            return found if method is None or smiles is None else computed(found, smiles, (0,), method, cache)
+            return found if smiles is None else _with_values(found, smiles, (0,), method, cache)
         ligand = _ligand(donor)
     else:
         ligand = donor
@@ -149,7 +153,7 @@ def resolve_donor(donor: str | Ligand, method: str | None, cache: Path | None) -
         )
     mol, atoms = _anchor_atoms(ligand, anchor)
     found = group_donor(group_variant(anchor.name, mol, atoms), ligand.name)
-    return found if method is None else computed(found, ligand.smiles, atoms, method, cache)
+    return _with_values(found, ligand.smiles, atoms, method, cache)
 
 
 def _anchor_atoms(ligand: Ligand, anchor: Anchor) -> tuple[Mol, tuple[int, ...]]:
@@ -162,6 +166,20 @@ def _anchor_atoms(ligand: Ligand, anchor: Anchor) -> tuple[Mol, tuple[int, ...]]
 
     mol = read_smiles(ligand.smiles)
     return mol, next(one.atoms for one in find_groups(mol) if one.group.name == anchor.name)
+
+
+def _with_values(
+    donor: Donor, smiles: str, atoms: Sequence[int], method: str | None, cache: Path | None
+) -> Donor:
+    """Return *donor* with computed values where *method* asks for them."""
+    if method is None:
+        return donor
+    if method != "auto":
+        return computed(donor, smiles, atoms, method, cache)
+    try:
+        return computed(donor, smiles, atoms, _DEFAULT, cache)
+    except (MissingExtra, RunError) as error:
+        return replace(donor, warnings=(*donor.warnings, f"chi and eta are not computed: {error}"))
 
 
 def computed(donor: Donor, smiles: str, atoms: Sequence[int], method: str, cache: Path | None) -> Donor:
