@@ -219,6 +219,27 @@ def test_pyscf_relaxes_with_fixed_atoms(acid, tmp_path):
     assert distance == pytest.approx(held.get_distance(0, 1), abs=1e-3)
 
 
+@pytest.mark.parametrize("code", ["espresso", "cp2k", "gpaw", "pyscf"])
+def test_a_charged_radical(code, tmp_path):
+    """The cation of water: an odd number of electrons, a net charge, no periodic images."""
+    program = {"espresso": "pw.x", "cp2k": "cp2k.psmp", "gpaw": "gpaw", "pyscf": "bash"}[code]
+    need(program)
+    water = surface_of(molecule("H2O"), "water")
+    cation = replace(water, charges={"water": 1}, target_charge=1)
+    more, environment = {}, {"CP2K_DATA_DIR": "/usr/share/cp2k", "GPAW_PYTHON": "/usr/bin/python3"}
+    environment["PYSCF_PYTHON"] = sys.executable
+    if code == "espresso":
+        more = {"potentials": QE_PBE}
+        environment["PSEUDO_DIR"] = str(need_files("/usr/share/**/H.pbe-kjpaw.UPF"))
+    made = qs.export(cation, code, tmp_path / code, purpose="static", preset="trial", vacuum=5.0, **more)
+    run(made.folder, **environment)
+    found = collected(made.folder)
+    assert found.charge == 1
+    assert found.homo < found.lumo
+    # the charge pulls the levels far below those of the molecule (-7.2 eV with PBE); a background would not
+    assert found.homo < -15
+
+
 def test_work_functions_of_three_codes_agree(layer, tmp_path):
     """The step of the potential across a layer of dipoles: each code has its own sign and correction."""
     need("pw.x")

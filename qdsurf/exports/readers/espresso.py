@@ -20,7 +20,7 @@ def read(folder: Path, manifest: dict[str, Any]) -> Found:
         return Found(ended=False)
     text = path.read_text(encoding="utf-8", errors="replace")
     ended = "JOB DONE" in text
-    fermi = re.findall(r"the Fermi energy is\s+(-?\d+\.\d+) ev", text)
+    fermi = _fermi(text)
     converged = "convergence NOT achieved" not in text and "convergence has been achieved" in text
     if manifest["purpose"] in ("relax", "binding"):
         converged = converged and "End of BFGS Geometry Optimization" in text
@@ -31,7 +31,7 @@ def read(folder: Path, manifest: dict[str, Any]) -> Found:
     homo = lumo = None
     if atoms is not None and atoms.calc is not None:
         forces = atoms.calc.results.get("forces")
-        homo, lumo = _levels(atoms.calc, manifest, float(fermi[-1]) if fermi else None)
+        homo, lumo = _levels(atoms.calc, fermi)
         atoms.calc = None
     return Found(
         ended=ended,
@@ -40,13 +40,21 @@ def read(folder: Path, manifest: dict[str, Any]) -> Found:
         forces=forces,
         converged=converged if energies else None,
         charge=_charge(text, manifest),
-        fermi=float(fermi[-1]) if fermi else None,
+        fermi=max(fermi) if fermi else None,
         homo=homo,
         lumo=lumo,
         potential=_potential(folder),
         spectrum=_spectrum(folder, manifest),
         atoms=atoms,
     )
+
+
+def _fermi(text: str) -> list[float]:
+    """Return the last Fermi energy, or that of each spin where the moment is fixed, in eV."""
+    both = re.findall(r"spin up/dw Fermi energies are\s+(-?\d+\.\d+)\s+(-?\d+\.\d+) ev", text)
+    if both:
+        return [float(x) for x in both[-1]]
+    return [float(x) for x in re.findall(r"the Fermi energy is\s+(-?\d+\.\d+) ev", text)[-1:]]
 
 
 def _last(path: Path) -> Any:
@@ -75,14 +83,14 @@ def _charge(text: str, manifest: dict[str, Any]) -> float | None:
     return round(float(neutral) - float(electrons[1]), 4)
 
 
-def _levels(
-    calculator: Any, manifest: dict[str, Any], fermi: float | None
-) -> tuple[float | None, float | None]:
-    """Return highest occupied and lowest empty level: those below and above the Fermi energy."""
-    if fermi is None or not getattr(calculator, "kpts", None):
+def _levels(calculator: Any, fermi: list[float]) -> tuple[float | None, float | None]:
+    """Return highest occupied and lowest empty level, by the Fermi energy of each spin."""
+    points = getattr(calculator, "kpts", None)
+    if not fermi or not points:
         return None, None
-    energies = np.concatenate([np.asarray(k.eps_n, dtype=float) for k in calculator.kpts])
-    return edges(energies, (energies <= fermi).astype(float))
+    energies = np.concatenate([np.asarray(k.eps_n, dtype=float) for k in points])
+    limits = np.concatenate([np.full(len(k.eps_n), fermi[min(k.s, len(fermi) - 1)]) for k in points])
+    return edges(energies, (energies <= limits).astype(float))
 
 
 def _spectrum(folder: Path, manifest: dict[str, Any]) -> Spectrum | None:

@@ -145,9 +145,13 @@ if RELAX:
 energy = float(atoms.get_potential_energy())
 forces = atoms.get_forces().tolist()
 homo, lumo = levels(gpaw)
+if UNPAIRED:  # a fixed moment has one Fermi level for each spin
+    fermi = float(max(gpaw.get_fermi_levels()))
+else:
+    fermi = float(gpaw.get_fermi_level())
 result = {
     "code": "gpaw", "energy": energy, "forces": forces, "converged": converged, "charge": CHARGE,
-    "fermi": float(gpaw.get_fermi_level()), "homo": homo, "lumo": lumo,
+    "fermi": fermi, "homo": homo, "lumo": lumo,
     "positions": atoms.positions.tolist(), "cell": atoms.cell.array.tolist(),
 }
 if PURPOSE == "workfunction":
