@@ -105,9 +105,34 @@ def test_xtb(crystal, tmp_path):
     dot = qs.carve_dot(crystal, cells=1, termination="CsBr")
     folder = qs.export(dot, "xtb", tmp_path / "xtb", purpose="static").folder
     run(folder)
-    text = (folder / "xtb.out").read_text()
-    assert "normal termination" in text or "finished run" in text
-    assert "TOTAL ENERGY" in text
+    found = collected(folder)
+    assert found.homo < found.lumo
+    assert found.charge == pytest.approx(0)
+    assert found.largest_force > 0
+    assert np.abs(found.forces.sum(axis=0)).max() < 0.01
+
+
+def test_a_binding_energy_from_export_to_collect(crystal, tmp_path):
+    """All states of a reaction run by their script; one state that fails is said to have failed."""
+    need("xtb")
+    dot = qs.carve_dot(crystal, cells=1, termination="CsBr")
+    made = qs.export(
+        dot, "xtb", tmp_path / "acetate", purpose="binding", ligand=qs.load_ligand("acetate"), poses=2
+    )
+    run(made.folder)
+    found = qs.collect(made.folder)
+    assert found.done, [(r.name, r.status, r.reason, r.converged) for r in found.runs]
+    assert found.energy.reaction.name == "acid exchange"
+    assert -3.0 < found.energy.value < 3.0
+    assert len(found.energy.provenance["poses"]) == 2
+    assert found.energy.uncertainty >= qs.load_method("gfn2-xtb").class_error
+    states = {run.folder.name: run for run in found.runs}
+    outputs = states["01-surface"].folder / "xtb.out"
+    outputs.write_text(outputs.read_text().split("TOTAL ENERGY")[0] + "\n[ERROR] Program stopped\n")
+    broken = qs.collect(made.folder)
+    assert broken.runs[0].status == "failed"
+    assert broken.energy is None
+    assert "surface" in broken.missing
 
 
 def test_lammps_gives_the_electrostatic_energy_of_the_crystal(crystal, tmp_path):

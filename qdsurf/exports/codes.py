@@ -144,7 +144,7 @@ CODES: Mapping[str, Code] = {
     ),
     "xtb": Code(
         title="xtb (GFN2)", writer="xtb", periodic=False, functionals=("PBE", "PBEsol", "LDA"),
-        checked="run: xtb 6.5.1", home="https://xtb-docs.readthedocs.io",
+        collected=True, checked="run: xtb 6.5.1", home="https://xtb-docs.readthedocs.io",
     ),
     "lammps": Code(
         title="LAMMPS data", writer="lammps", purposes=("static",), checked="run: LAMMPS of January 2022",

@@ -18,6 +18,7 @@ from qdsurf.errors import AskError
 from qdsurf.exports.codes import CODES
 from qdsurf.exports.folder import changed, read_manifest
 from qdsurf.exports.readers.found import Found, Spectrum
+from qdsurf.methods import load_method
 from qdsurf.model.nouns import Energy, Reaction
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ CODE_ERROR_SOURCE = (
     "difference of CP2K (PBE-D3, DZVP-MOLOPT-SR-GTH) and PySCF (PBE-D3, def2-SVP) for acetate on Cs4PbBr6: "
     "basis and potentials, not the error of the functional"
 )
+# Codes whose method is on the shelf of calculators, with an error that was measured.
+_METHODS = {"xtb": "gfn2-xtb"}
 # eV below and above the gap in which the share of the outer atoms is taken.
 EDGE = 0.5
 
@@ -301,12 +304,17 @@ def reaction_energy(manifest: Mapping[str, Any], runs: list[Run]) -> tuple[Energ
     calculation = manifest["calculation"]
     warnings = [*manifest.get("warnings", ()), *(f"not converged: {name}" for name in late)]
     warnings += [f"{name}: {w}" for name, run in best.items() for w in run.warnings if w != "not converged"]
+    error, source = CODE_ERROR, CODE_ERROR_SOURCE
+    if manifest["export"] in _METHODS:
+        method = load_method(_METHODS[manifest["export"]])
+        error, source = method.class_error, method.class_error_source
+        warnings += method.warnings
     lost = len([s for s in manifest["states"] if s["state"] == COMPLEX]) - len(poses)
     if lost:
         warnings.append(f"{lost} poses have no energy")
     energy = Energy(
         value=value,
-        uncertainty=combined_uncertainty(CODE_ERROR, poses),
+        uncertainty=combined_uncertainty(error, poses),
         reaction=reaction,
         terms=terms,
         method=f"{manifest['export']}: {calculation['title']}",
@@ -314,8 +322,8 @@ def reaction_energy(manifest: Mapping[str, Any], runs: list[Run]) -> tuple[Energ
         warnings=tuple(warnings),
         provenance={
             "settings": calculation,
-            "class_error": CODE_ERROR,
-            "class_error_source": CODE_ERROR_SOURCE,
+            "class_error": error,
+            "class_error_source": source,
             "poses": [p + value - min(poses) for p in poses],
             "ligand": manifest["ligand"],
             "recipe": manifest["recipe"],
