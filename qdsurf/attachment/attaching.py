@@ -15,7 +15,7 @@ from qdsurf.attachment.mirrored import Swap, face_swap
 from qdsurf.attachment.places import Places, available, pools
 from qdsurf.attachment.seats import MODES
 from qdsurf.attachment.shells import Placed, build_shell
-from qdsurf.errors import AskError, PlacementError
+from qdsurf.errors import AskError
 from qdsurf.model import Site, Surface
 
 Unit = Literal["count", "fraction", "nm^-2"]
@@ -166,10 +166,7 @@ def _on_both(
         return None  # the faces have different numbers of sites, or vacancies
     if any(k not in swap.site for job in jobs for k in job.sites):
         return None
-    try:
-        upper = build_shell(places, jobs, **options)
-    except PlacementError:
-        return None
+    upper = build_shell(places, jobs, faces=2, **options)
     return [*upper, *_below(upper, swap, len(jobs))]
 
 

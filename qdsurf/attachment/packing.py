@@ -74,12 +74,15 @@ class Overlaps:
     ----------
     i, j
         Atom numbers.
+    distance
+        Å, over periodic images.
     ratio
         Distance over the shortest allowed one.
     """
 
     i: Integers
     j: Integers
+    distance: Array
     ratio: Array
 
     @property
@@ -93,7 +96,7 @@ def overlaps(shell: Shell) -> Overlaps:
     pairs = shell.near(1.0, 0.0)
     gap = np.linalg.norm(pairs.vectors(shell.positions), axis=1)
     bad = gap < pairs.allowed - TOLERANCE
-    return Overlaps(pairs.i[bad], pairs.j[bad], gap[bad] / pairs.allowed[bad])
+    return Overlaps(pairs.i[bad], pairs.j[bad], gap[bad], gap[bad] / pairs.allowed[bad])
 
 
 def relax_rigid(shell: Shell, *, steps: int = 120) -> tuple[Shell, int]:

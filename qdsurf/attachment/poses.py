@@ -80,6 +80,7 @@ class Ground:
 def search(
     ligand: Ligand, seat: Seat, ground: Ground, kinds: Kinds, *, gone: Integers, conformers: list[int],
     rng: np.random.Generator | None, keep: int = 4, sight: float | None = None, tilted: bool = False,
+    lifts: tuple[float, ...] = LIFTS,
 ) -> list[Pose]:  # fmt: skip
     """Return the best poses of *ligand* at *seat*, those without overlap first.
 
@@ -99,6 +100,8 @@ def search(
         Only atoms of the ground within this many Å of the seat are looked at; None: all.
     tilted
         Only poses that lean by 30 degrees or more.
+    lifts
+        Heights in Å above the seat that are tried, the first that has room is taken.
     """
     found: list[Pose] = []
     lean = 0.0 if rng is None else float(rng.choice(TILTS[:3]))
@@ -115,7 +118,7 @@ def search(
             angle = np.degrees(np.arccos(np.clip(_axis(ligand, turned, seat) @ seat.direction, -1, 1)))
             turned = turned[angle >= 30.0] if (angle >= 30.0).any() else turned
         bent = _bending(ligand, turned, seat, lean) + 0.02 * rank
-        for lift in LIFTS:
+        for lift in lifts:
             placed = turned + lift * seat.direction
             clearance, lack = judged(placed, kinds, ground, env)
             penalty = bent + 0.15 * lift + 3.0 * lack

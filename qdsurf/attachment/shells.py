@@ -28,9 +28,12 @@ _FEW = 24
 # Sites whose surroundings are the same within this many Å are searched once.
 _SAME_WITHIN = 7.0
 _RIGID_STEPS = 40
-_ROUNDS = 6
+_ROUNDS = 5
 # Rounds without a gain after which the relaxation gives up.
-_IDLE = 2
+_IDLE = 1
+# What stuck molecules try among the others: so many conformers, and these lifts in Å.
+_TRIED = 4
+_LIFTS = (0.0, 0.6, 1.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +45,9 @@ class Placed:
     positions: Array
 
 
-def build_shell(places: Places, jobs: list[Job], *, mode: str, seed: int, best_effort: bool) -> list[Placed]:
+def build_shell(
+    places: Places, jobs: list[Job], *, mode: str, seed: int, best_effort: bool, faces: int = 1
+) -> list[Placed]:
     """Return the molecules of *jobs* in places where none overlaps.
 
     Parameters
@@ -51,6 +56,8 @@ def build_shell(places: Places, jobs: list[Job], *, mode: str, seed: int, best_e
         Binding mode, as in ``seats.MODES``.
     best_effort
         Leave out what finds no room instead of raising.
+    faces
+        For how many faces this shell stands, in what is said when there is no room.
 
     Raises
     ------
@@ -68,8 +75,9 @@ def build_shell(places: Places, jobs: list[Job], *, mode: str, seed: int, best_e
             break
         crowded = _crowded(shell, bad, placed)
         if not best_effort:
-            raise PlacementError(_message(placed, crowded, shell, bad, places))
-        units = {placed[k].job.unit for k in crowded}
+            raise PlacementError(_message(placed, crowded, bad, places, faces))
+        # the worst half leaves first: the others may find room without them
+        units = {placed[k].job.unit for k in crowded[: (len(crowded) + 1) // 2]}
         placed = [p for p in placed if p.job.unit not in units]
     return placed
 
@@ -194,10 +202,10 @@ class _Work:
             rest = Kinds(k.molecule[near], k.radius[near], k.hydrogen[near], k.side[near])
             reach = float(np.linalg.norm(p.positions - p.seat.point, axis=1).max()) + 6.0
             ground = Ground(positions[near], rest, self.cell, self.periodic, reach)
-            every = list(range(len(p.job.ligand.conformers)))
+            every = list(range(min(_TRIED, len(p.job.ligand.conformers))))
             poses = search(
                 p.job.ligand, p.seat, ground, self.own_kinds(p.job, p.seat), conformers=every, rng=rng,
-                gone=np.array([], dtype=np.int64), tilted=self.mode == "tilted",
+                gone=np.array([], dtype=np.int64), tilted=self.mode == "tilted", lifts=_LIFTS,
             )  # fmt: skip
             positions[own] = poses[0].positions + p.seat.point
             pivots[number] = poses[0].pivot + p.seat.point
@@ -240,14 +248,14 @@ def _crowded(shell: Shell, bad: Overlaps, placed: list[Placed]) -> list[int]:
     return found
 
 
-def _message(placed: list[Placed], crowded: list[int], shell: Shell, bad: Overlaps, places: Places) -> str:
+def _message(placed: list[Placed], crowded: list[int], bad: Overlaps, places: Places, faces: int) -> str:
     """Return what is wrong with the most crowded molecule."""
     p = placed[crowded[0]]
     site = places.surface.sites[p.job.sites[0]]
     worst = int(np.argmin(bad.ratio))
-    room = len(placed) - len(crowded)
-    lead = f"{room} of {len(placed)} ligands found room; " if len(placed) > 1 else ""
-    gap = float(np.linalg.norm(shell.positions[bad.i[worst]] - shell.positions[bad.j[worst]]))
+    room = faces * (len(placed) - len(crowded))
+    lead = f"{room} of {faces * len(placed)} ligands found room; " if len(placed) > 1 else ""
+    gap = float(bad.distance[worst])
     return (
         f"{lead}{p.job.ligand.name} has no room at the {site.kind} at "
         f"{np.round(site.position, 2).tolist()} Å: the best pose comes to {float(bad.ratio[worst]):.2f} of "

@@ -76,7 +76,7 @@ def write_sdf(surface: Surface, path: Path) -> None:
     charge = formal_charges(surface)
     lines = [
         surface.name[:79],
-        "  qdsurf",
+        f"  {'qdsurf':<18}3D",
         "",
         "  0  0  0     0  0            999 V3000",
         "M  V30 BEGIN CTAB",
@@ -106,8 +106,8 @@ def write_pdb(surface: Surface, path: Path) -> None:
     atoms = surface.atoms
     if len(atoms) > _MOST_IN_PDB:
         raise AskError(
-            f"PDB numbers at most {_MOST_IN_PDB} atoms and {surface.name} has {len(atoms)}; write .sdf, .lmp or "
-            f".extxyz"
+            f"PDB numbers at most {_MOST_IN_PDB} atoms and {surface.name} has {len(atoms)}; write .sdf, "
+            f".lmp or .extxyz"
         )
     lines = []
     if atoms.pbc.any():
