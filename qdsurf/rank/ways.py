@@ -166,10 +166,6 @@ def options_of(
     denticity = sum(min(_TRIPOD, len(end.atoms)) for end in (near, *like))
     denticity += int(partner is not None) + int(bent)
     far = [end for end in others if end is not partner and end not in other_side and apart(near, end) >= _FAR]
-    valence = 0
-    if near.family == "metal salt":
-        bonded = mol.GetAtomWithIdx(near.atoms[0]).GetBonds()
-        valence = round(sum(bond.GetBondTypeAsDouble() for bond in bonded))
     made = [
         Option(
             near=near,
@@ -177,7 +173,7 @@ def options_of(
             far=tuple(far + other_side),
             denticity=denticity,
             shape=shape,
-            valence=valence,
+            valence=_valence(mol, near),
         )
     ]
     if not fixed:
@@ -209,6 +205,14 @@ def _other_side(mol: Mol, near: End, others: Sequence[End]) -> list[End]:
     return [
         End(group=name, family=near.family, atoms=atoms, takes=near.takes, charge=near.charge, symbol=symbol)
     ]
+
+
+def _valence(mol: Mol, near: End) -> int:
+    """Return the charge of the metal of a salt in elementary charges; 0 for any other end."""
+    if near.family != "metal salt":
+        return 0
+    bonded = mol.GetAtomWithIdx(near.atoms[0]).GetBonds()
+    return round(sum(bond.GetBondTypeAsDouble() for bond in bonded))
 
 
 def _bent(mol: Mol, near: End) -> bool:
