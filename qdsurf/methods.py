@@ -44,7 +44,7 @@ _KEYS: dict[str, type | tuple[type, ...]] = {
     "settings": dict,
 }
 # Fields of the shelf that inform the reader of the file and are not part of a Method.
-_INFORMATIVE = {"name", "functional", "cost"}
+_INFORMATIVE = {"name", "functional", "cost", "run"}
 
 
 def load_method(name: str, **overrides: Any) -> Method:

@@ -186,6 +186,27 @@ def test_axes_multiply_and_each_surface_has_its_own_rows(tmp_path: Path, notes: 
         estimate(load_campaign(file))
 
 
+def test_binding_modes_are_an_axis_and_reach_the_poses(tmp_path: Path, notes: Path) -> None:
+    import cheap
+
+    from qdsurf.build.slabs import cut_slab
+    from qdsurf.crystals import load_crystal
+    from qdsurf.energy.reactions import plan
+    from qdsurf.ligands import load_ligand
+
+    file = tmp_path / "modes.toml"
+    file.write_text(
+        'modes = ["terminal", "chelating"]\n' + AXES.replace("[[sites]]\nspecies", "[[sites]]\n#")
+    )
+    rows = screen(file, output=tmp_path / "out", evaluate=cheap.evaluate)
+    assert Counter(row["mode"] for row in rows) == {"terminal": len(rows) // 2, "chelating": len(rows) // 2}
+    slab = cut_slab(load_crystal("CsPbBr3-cubic"), "001", layers=2, termination="CsBr", repeat=(2, 2))
+    one, other = (
+        plan(slab, load_ligand("acetate"), mode=mode).poses[0] for mode in ("terminal", "chelating")
+    )
+    assert one != other
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from qdsurf.campaign.pieces import ligands_of
+from qdsurf.campaign.ranking import GROUPS
 from qdsurf.campaign.sections import Campaign
 from qdsurf.campaign.surfaces import surfaces_of
 from qdsurf.library import read_entry
@@ -21,8 +22,8 @@ class Estimate:
     Attributes
     ----------
     pairs
-        How many; of later tiers the most that the earlier ones let through, per class of ligands where
-        energies choose.
+        How many; of later tiers the most that the earlier ones can let through (where energies choose, as
+        if ligands of all classes came so far).
     seconds
         Wall time in seconds with the workers of the campaign; None where nothing is known of it.
     basis
@@ -68,7 +69,8 @@ def estimate(campaign: Campaign, *, output: str | Path | None = None) -> list[Es
             )
         )
         if tier.keep is not None:
-            going = min(going, tier.keep * (len(bases) if tier.rank is not None else 1))
+            groups = len(bases) * (1 if tier.rank is not None else len(GROUPS))
+            going = min(going, tier.keep * groups)
     return found
 
 
@@ -83,5 +85,7 @@ def _seconds(store: Path, method: str, tier: Any, atoms: float) -> tuple[float |
         run = read_entry("calculators", tier.method).get("run", {})
         if each := run.get("seconds_per_atom_step"):
             steps = tier.protocol.poses * tier.protocol.steps
-            return float(each) * atoms * steps, f"at most: every pose takes all steps; {run['measured']}"
+            return float(each) * atoms * steps, (
+                f"if every pose takes all steps, without the states that pairs share; {run['measured']}"
+            )
     return None, "no finished pair of this method here yet"

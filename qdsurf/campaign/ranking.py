@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -49,20 +50,23 @@ def _rank_group(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if place > 1 and row["energy_eV"] - leader["energy_eV"] >= width:
             leader, number = row, place
         ranked.append({**row, "rank": number})
-    shared = [row["rank"] for row in ranked]
-    return [{**row, "tied": shared.count(row["rank"]) > 1} for row in ranked]
+    shared = Counter(row["rank"] for row in ranked)
+    return [{**row, "tied": shared[row["rank"]] > 1} for row in ranked]
 
 
 def _rank_scores(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return rows that have a score and no energy, the highest score first; equal scores share a rank."""
     rows = sorted(rows, key=lambda row: (-row["score"], row["ligand"], row.get("surface") or ""))
-    scores = [row["score"] for row in rows]
+    shared = Counter(row["score"] for row in rows)
+    first: dict[float, int] = {}
+    for place, row in enumerate(rows, start=1):
+        first.setdefault(row["score"], place)
     return [
         {
             **row,
             "group": "by descriptors",
-            "rank": scores.index(row["score"]) + 1,
-            "tied": scores.count(row["score"]) > 1,
+            "rank": first[row["score"]],
+            "tied": shared[row["score"]] > 1,
             "unranked": "",
         }
         for row in rows

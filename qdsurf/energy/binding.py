@@ -119,13 +119,14 @@ def bind(
     *,
     reaction: str = "auto",
     poses: int = 2,
+    mode: str = "auto",
     fmax: float = 0.05,
     steps: int = 150,
     references: References | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> BindingResult:
     """Return the binding energy with the relaxed structure; see :func:`binding_energy`."""
-    planned = plan(surface, ligand, reaction=reaction, poses=poses)
+    planned = plan(surface, ligand, reaction=reaction, poses=poses, mode=mode)
     return evaluate_plan(planned, method, fmax=fmax, steps=steps, references=references, progress=progress)
 
 
@@ -136,6 +137,7 @@ def binding_energy(
     *,
     reaction: str = "auto",
     poses: int = 2,
+    mode: str = "auto",
     fmax: float = 0.05,
     steps: int = 150,
     references: References | None = None,
@@ -158,6 +160,8 @@ def binding_energy(
         "auto", or a name of ``qdsurf.energy.reactions.REACTIONS``.
     poses
         Starting poses relaxed; the lowest is kept and all are recorded in ``provenance["poses"]``.
+    mode
+        How the ligand binds in the starting poses, as for ``qdsurf.attach``.
     fmax
         Force threshold, eV/Å.
     steps
@@ -186,7 +190,8 @@ def binding_energy(
     """
     return bind(
         surface, ligand, method,
-        reaction=reaction, poses=poses, fmax=fmax, steps=steps, references=references, progress=progress,
+        reaction=reaction, poses=poses, mode=mode, fmax=fmax, steps=steps, references=references,
+        progress=progress,
     ).energy  # fmt: skip
 
 

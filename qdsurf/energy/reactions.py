@@ -183,7 +183,9 @@ def choose_reaction(surface: Surface, ligand: Ligand) -> str:
     return "adsorption on a pair vacancy"
 
 
-def plan(surface: Surface, ligand: Ligand, *, reaction: str = "auto", poses: int = 1) -> Plan:
+def plan(
+    surface: Surface, ligand: Ligand, *, reaction: str = "auto", poses: int = 1, mode: str = "auto"
+) -> Plan:
     """Return the balanced reaction by which *ligand* binds *surface*, with all its states.
 
     One ligand, on the top face of a slab. All slab states share cell and fixed layers: everything
@@ -199,6 +201,8 @@ def plan(surface: Surface, ligand: Ligand, *, reaction: str = "auto", poses: int
         "auto", or a name of ``REACTIONS``.
     poses
         Starting poses to try; those without room are left out.
+    mode
+        How the ligand binds in them, as for ``qdsurf.attach``.
 
     Raises
     ------
@@ -216,7 +220,7 @@ def plan(surface: Surface, ligand: Ligand, *, reaction: str = "auto", poses: int
         raise AskError(f"at least one pose is needed, asked for {poses}")
     from qdsurf.energy.states import planned
 
-    return planned(name, surface, ligand, poses)
+    return planned(name, surface, ligand, poses, mode)
 
 
 def is_top(surface: Surface, site: Site) -> bool:

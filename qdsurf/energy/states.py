@@ -39,12 +39,12 @@ def fixed_mask(atoms: Atoms, lowest_free: int) -> NDArray[np.bool_]:
     return np.asarray((role != "ligand") & below, dtype=bool)
 
 
-def planned(name: str, surface: Surface, ligand: Ligand, poses: int) -> Plan:
+def planned(name: str, surface: Surface, ligand: Ligand, poses: int, mode: str = "auto") -> Plan:
     """Return the plan of the reaction *name*; see :func:`qdsurf.energy.reactions.plan`."""
     template = REACTIONS[name]
     lowest_free = int(surface.atoms.arrays["layer"].max()) - FREE_PLANES + 1
     base, site = _place(name, surface, ligand)
-    complexes, seeds = _pose(base, ligand, site, poses)
+    complexes, seeds = _pose(base, ligand, site, poses, mode)
     needed = template.stoichiometry
     states: dict[str, State] = {COMPLEX: slab_state(complexes[0], lowest_free)}
     bare = next(key for key in needed if key.startswith("surface") and key != COMPLEX)
@@ -133,7 +133,7 @@ def _vacated(surface: Surface, vacancy: Surface, ligand: Ligand) -> Site:
 
 
 def _pose(
-    base: Surface, ligand: Ligand, site: Site, poses: int
+    base: Surface, ligand: Ligand, site: Site, poses: int, mode: str
 ) -> tuple[tuple[Surface, ...], tuple[int, ...]]:
     """Return *base* with *ligand* at *site* in up to *poses* starting poses, and their seeds."""
     from qdsurf.attachment import attach
@@ -141,7 +141,7 @@ def _pose(
     placed, seeds, blocked = [], [], None
     for seed in range(poses):
         try:
-            placed.append(attach(base, {ligand: 1}, unit="count", sites=[site], mode="auto", seed=seed))
+            placed.append(attach(base, {ligand: 1}, unit="count", sites=[site], mode=mode, seed=seed))
             seeds.append(seed)
         except PlacementError as error:
             blocked = error

@@ -20,10 +20,9 @@ create table if not exists results(
   attempts integer not null default 0, deaths integer not null default 0,
   digest text, content text, structure {blob}, log {blob}, created text
 );
-create index if not exists results_by_key on results(key, status);
 create index if not exists results_by_status on results(status);
 create table if not exists plans(
-  campaign text not null, tier integer not null, key text not null, primary key (campaign, tier, key)
+  campaign text not null, tier integer not null, key text not null, primary key (campaign, key, tier)
 );
 create table if not exists shared_states(key text primary key, value text not null);
 create table if not exists notes(name text primary key, value text not null)

@@ -22,6 +22,8 @@ LEASE_SECONDS = 300.0
 # A piece of work whose process died so often is not tried again by itself.
 MAX_DEATHS = 3
 _BATCH = 1000
+# As a question about each row, so that the few rows of a status are looked up, not the whole plan.
+_PLANNED = "exists (select 1 from plans p where p.campaign=:campaign and p.key=results.key)"
 
 Claim = Literal["mine", "busy", "done", "failed", "unknown"]
 
@@ -120,7 +122,7 @@ class Store:
                     ),
                     (
                         "insert into plans(campaign, tier, key) values(:campaign, :tier, :key) "
-                        "on conflict(campaign, tier, key) do nothing",
+                        "on conflict(campaign, key, tier) do nothing",
                         [{**name, "key": piece["key"]} for piece in batch],
                     ),
                 ]
@@ -147,7 +149,7 @@ class Store:
         """Return how many pieces have which status, by tier."""
         found = self._db.read(
             "select p.tier, r.status, count(*) as number from plans p join results r on r.key=p.key "
-            "where p.campaign=:campaign group by p.tier, r.status order by p.tier, r.status",
+            "where p.campaign=:campaign group by p.tier, r.status",
             {"campaign": campaign},
         )
         tiers: dict[int, dict[str, int]] = {}
@@ -159,8 +161,7 @@ class Store:
         """Return the commonest causes of failure and how often each occurs."""
         found = self._db.read(
             "select cause, count(*) as number from results where status='failed' "
-            "and key in (select key from plans where campaign=:campaign) "
-            "group by cause order by number desc, cause limit :most",
+            f"and {_PLANNED} group by cause order by number desc, cause limit :most",
             {"campaign": campaign, "most": most},
         )
         return [(str(row["cause"]), int(row["number"])) for row in found]
@@ -169,7 +170,7 @@ class Store:
         """Return what is being computed: ligand, surface, method, owner."""
         found = self._db.read(
             "select ligand, surface, method, owner from results where status='running' "
-            "and key in (select key from plans where campaign=:campaign) order by ligand, key limit 100",
+            f"and {_PLANNED} order by ligand, key limit 100",
             {"campaign": campaign},
         )
         return [dict(row) for row in found]
@@ -241,8 +242,7 @@ class Store:
         """Make failed rows "todo" again, those whose cause contains *cause*; return how many."""
         return self._db.write(
             "update results set status='todo', deaths=0, digest=null, owner=null where status='failed' "
-            "and key in (select key from plans where campaign=:campaign) "
-            "and (:cause = '' or cause like :pattern)",
+            f"and {_PLANNED} and (:cause = '' or cause like :pattern)",
             {"campaign": campaign, "cause": cause, "pattern": f"%{cause}%"},
         )
 
