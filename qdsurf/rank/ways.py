@@ -212,7 +212,7 @@ def _valence(mol: Mol, near: End) -> int:
     if near.family != "metal salt":
         return 0
     bonded = mol.GetAtomWithIdx(near.atoms[0]).GetBonds()
-    return round(sum(bond.GetBondTypeAsDouble() for bond in bonded))
+    return int(sum(bond.GetBondTypeAsDouble() for bond in bonded) + 0.5)
 
 
 def _bent(mol: Mol, near: End) -> bool:
