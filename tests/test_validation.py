@@ -466,3 +466,10 @@ def test_the_command(tmp_path: Path) -> None:
     assert said["findings"][0]["code"] == "charge"
     mended = run(app, ["validate", str(tmp_path / "good.cif"), "--charge", "Pb=4"])
     assert mended.exit_code == 1
+
+
+def test_a_platelet_with_all_its_ions_but_molecules_in_a_plane_is_judged():
+    sheet = qs.carve_dot(qs.load_crystal("MAPbI3"), shape="cuboid", cells=(3, 3, 1))
+    found = {f.code: f for f in qs.validate(sheet)}
+    assert "flat" in found["facets"].message
+    assert not [f for f in found.values() if f.level == "error"]

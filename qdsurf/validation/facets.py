@@ -43,6 +43,9 @@ def check_facets(anatomy: Anatomy) -> list[Finding]:
     points = anatomy.positions[lattice]
     bonds = anatomy.pairs.counts(anatomy.bound, len(anatomy.symbols))[lattice]
     facets, total = find_facets(points, anatomy.symbols[lattice], bonds > 1)
+    if not facets:
+        text = "flat: the ions that hold it together lie in one plane, which has no facets"
+        return [Finding(level="note", code="facets", message=text)]
     inside = find_lattice(points, anatomy.atoms.numbers[lattice].astype(np.int64))
     large = [f for f in facets if f.area > SMALLEST_SHARE * total]
     share = sum(f.area for f in large) / total
@@ -82,14 +85,17 @@ def find_facets(
     """Return the planes of the convex hull of a dot, the largest first, and the area of the hull in Å^2.
 
     Ions that hang by one bond (not *firm*) and caps, elements that are not found inside the dot, lie on the
-    facets and do not make them; they count in the formulas.
+    facets and do not make them; they count in the formulas. Without facets where all ions lie in one plane.
     """
-    from scipy.spatial import ConvexHull
+    from scipy.spatial import ConvexHull, QhullError
 
     away = np.linalg.norm(points - points.mean(axis=0), axis=1)
     inside = set(symbols[np.argsort(away, kind="stable")[: len(points) // 3]].tolist())
     body = points[firm & np.isin(symbols, list(inside))]
-    hull = ConvexHull(body)
+    try:
+        hull = ConvexHull(body)
+    except (QhullError, ValueError):  # a sheet of one plane, or too few ions
+        return [], 0.0
     corners = body[hull.simplices]
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
     normals, heights = hull.equations[:, :3], -hull.equations[:, 3]
