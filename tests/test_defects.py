@@ -582,3 +582,14 @@ def test_command_line(tmp_path, monkeypatch, capsys):
     grown = run("adatoms", "slab.extxyz", "PbBr2", "-o", "grown.extxyz", "--json")
     assert json.loads(grown.stdout)["charge"] == 0, grown.stderr
     assert qs.read_surface(tmp_path / "grown.extxyz").ledger["Pb"] == 9
+
+
+def test_sodium_at_the_place_of_lead_holds_sulfide_as_lead_does():
+    slab = qs.cut_slab(qs.load_crystal("PbS"), "100", layers=3, repeat=(2, 2))
+    inner = [s for s in qs.vacancies(slab, "Pb") if s.location == "core"]
+    doped = qs.substitute(slab, inner[0].site, "Na", charge=-1)
+    before = slab.atoms.arrays["role"][slab.atoms.symbols == "S"].tolist()
+    assert doped.atoms.arrays["role"][doped.atoms.symbols == "S"].tolist() == before
+    # caesium between the octahedra holds no anion: bromide at the face of CsPbBr3 lacks one lead
+    perovskite = qs.cut_slab(qs.load_crystal("CsPbBr3-orthorhombic"), "001", layers=2, termination="CsBr")
+    assert {s.coordination for s in perovskite.sites if s.kind == "anion site"} == {1}

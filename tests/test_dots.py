@@ -272,3 +272,46 @@ def test_reading_a_written_dot_back_gives_the_same_one(tmp_path: object) -> None
     qs.write_structure(dot, path)
     assert qs.read_surface(path) == dot
     assert qs.read_surface(path) != qs.carve_dot(qs.load_crystal("PbS"), cells=2)
+
+
+def test_a_named_cation_caps_an_excess_of_anions_and_what_was_done_is_said():
+    asked = {"shape": "octahedron", "cells": 4, "termination": "S"}
+    crystal = qs.load_crystal("PbS")
+    capped = qs.carve_dot(crystal, **asked, cap="Na")
+    assert capped.charge == 0
+    # the six corners would hang on one bond
+    assert capped.recipe["result"] == {"removed": {"S": 6}, "added": {"Na": capped.ledger["Na"]}}
+    assert capped.ledger["Na"] == 2 * (38 - 19)
+    removed = qs.carve_dot(crystal, **asked, cap="Cl")
+    assert removed.charge == 0
+    assert removed.recipe["result"]["removed"]["S"] == 44 - removed.ledger["S"]
+    assert not removed.recipe["result"]["added"]
+    with pytest.raises(ChargeError, match="Cl adds to it; cap with a cation such as 'Na'"):
+        qs.carve_dot(crystal, **asked, cap="Cl", neutralize="cap")
+
+
+def test_caps_of_another_size_lie_at_their_own_bond_length():
+    crystal = qs.load_crystal("PbS")
+    for cap, length in (("F", 1.33 + 1.19), ("Cl", 5.936 / 2), ("I", 0.9 * (2.20 + 1.19))):
+        dot = qs.carve_dot(crystal, shape="octahedron", cells=4, cap=cap)
+        distances = dot.atoms.get_all_distances()
+        caps, lead = dot.atoms.symbols == cap, dot.atoms.symbols == "Pb"
+        assert distances[caps][:, lead].min() == pytest.approx(length, abs=1e-3)
+        assert not [f for f in qs.validate(dot) if f.level == "error"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"cells": "2"}, "cells are whole numbers; got '2'|cells is a number"),
+        ({"cells": True}, "cells are whole numbers"),
+        ({"cells": 2, "charge": 1.5}, "charge is a whole number; got 1"),
+        ({"cells": 2, "seed": -1}, "seed is a whole number of 0 or more; got -1"),
+        ({"cells": 2, "seed": "a"}, "seed is a whole number of 0 or more; got 'a'"),
+        ({"shape": "sphere", "diameter": 6.0}, "too small"),
+        ({"diameter": "x"}, "diameter is a number"),
+    ],
+)
+def test_arguments_of_the_wrong_kind_are_refused(asked, words):
+    with pytest.raises(qs.AskError, match=words):
+        qs.carve_dot(qs.load_crystal("PbS"), **asked)

@@ -138,7 +138,7 @@ def test_any_slab_is_right_or_refused(name, hkl, layers, repeat, vacuum, symmetr
         return
     except AskError as error:
         # the facet never has two faces of this kind at once, or the slab would fall apart
-        assert "equal faces" in str(error) or "bound to nothing" in str(error)  # noqa: PT017
+        assert re.search("equal faces|bound to nothing|rods or pieces", str(error))  # noqa: PT017
         return
     assume(len(slab.atoms) < 600)
     assert crystal.atoms == before
@@ -232,11 +232,13 @@ def test_lead_rich_sulfide_is_capped_by_charge(cap, repeat):
     )
     ion = {"bromide": "Br"}.get(cap, cap)
     assert 2 * (slab.ledger["Pb"] - slab.ledger["S"]) == slab.ledger[ion]
-    # each cap bridges three lead ions at the place of a sulfide, and can be exchanged for a ligand
+    # each cap bridges three lead ions, and can be exchanged for a ligand
     sites = [s for s in slab.sites if s.kind == "anion site"]
     assert {(s.species, s.coordination) for s in sites} == {(ion, 3)}
     distances = [slab.atoms.get_distance(s.atoms[0], n, mic=True) for s in sites for n in s.neighbours]
-    assert distances == pytest.approx([5.936 / 2] * len(distances), abs=1e-3)
+    # at the place of a sulfide; iodide, which is too large for it, at 0.9 of the sum of Shannon's radii
+    length = 0.9 * (1.19 + 2.20) if cap == "I" else 5.936 / 2
+    assert distances == pytest.approx([length] * len(distances), abs=1e-3)
     assert not [s for s in slab.sites if s.kind == "on a cation"]
     assert slab.name.endswith(f"-Pb-{ion}")
 
@@ -463,3 +465,38 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert code == 2
     assert re.search(r"[+-]2 in this cell", err)
     assert not (tmp_path / "none.extxyz").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "hkl", "termination", "cap", "pair", "length"),
+    [
+        ("CsPbI3-tetragonal", "111", "Pb", "F", "Pb", 1.33 + 1.19),
+        ("MAPbI3", "110", "MAPbI", "F", "Pb", 1.33 + 1.19),
+        ("CsPbBr3-cubic", "110", "Br", "Na", "Br", 1.02 + 1.96),
+        ("CdSe-zincblende", "001", "Cd", "I", "Cd", 0.9 * (2.20 + 0.95)),
+    ],
+)
+def test_caps_lie_at_a_bond_length_of_their_own(name, hkl, termination, cap, pair, length):
+    slab = qs.cut_slab(qs.load_crystal(name), hkl, layers=2, termination=termination, compensate=f"cap:{cap}")
+    i, j, d = neighbour_list("ijd", slab.atoms, 5.0)
+    symbols = np.array(slab.atoms.get_chemical_symbols())
+    here = (symbols[i] == cap) & (symbols[j] == pair)
+    assert d[here].min() == pytest.approx(length, abs=1e-3)
+    assert not [f for f in qs.validate(slab) if f.level == "error"]
+
+
+@pytest.mark.parametrize(("name", "hkl"), [("TiO2-anatase", "210"), ("CdSe-wurtzite", "210")])
+def test_a_cut_that_falls_into_rods_is_refused(name, hkl):
+    crystal = qs.load_crystal(name)
+    with pytest.raises(qs.AskError, match="rods or pieces that no bond joins; take more layers"):
+        qs.cut_slab(crystal, hkl, layers=2)
+    assert not [f for f in qs.validate(qs.cut_slab(crystal, hkl, layers=4)) if f.level == "error"]
+
+
+def test_slabs_that_would_fill_the_memory_are_refused():
+    with pytest.raises(qs.AskError, match="ions, more than 500,000; take fewer layers"):
+        qs.cut_slab(qs.load_crystal("PbS"), "100", layers=10**6)
+    with pytest.raises(qs.AskError, match=r"layers is a whole number; got 2\.5"):
+        qs.cut_slab(qs.load_crystal("PbS"), "100", layers=2.5)
+    with pytest.raises(qs.AskError, match=r"charge is a whole number; got 0\.5"):
+        qs.cut_slab(qs.load_crystal("PbS"), "100", layers=2, charge=0.5)

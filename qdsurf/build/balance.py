@@ -10,6 +10,7 @@ import numpy as np
 
 from qdsurf.build.ions import Ions
 from qdsurf.errors import AskError, ChargeError
+from qdsurf.model.arguments import check_whole
 from qdsurf.model.nouns import Surface
 
 BOTH_FACES = ("one", "both")
@@ -85,7 +86,10 @@ def require_charge(ions: Ions, gone: Iterable[int], net: int, wanted: int, done:
     ------
     ChargeError
         They differ; says which compensation and which stated charge would work.
+    AskError
+        *wanted* is no whole number.
     """
+    check_whole("charge", wanted)
     if net == wanted:
         return
     ways = _instead(ions, set(gone), net - wanted)

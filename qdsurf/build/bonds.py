@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 # A counter-ion within this multiple of the shortest bulk distance of the pair counts as bound.
 BOUND = 1.25
 
+# A monovalent cation whose bonds are no longer than this multiple of those of a divalent one sits at a place
+# of it. The cations between the octahedra of perovskites have 1.15 and more (those of the shelf, measured).
+AS_SHORT = 1.05
+
 # Stands for every counter-ion that holds an ion.
 ANY = "any"
 
@@ -83,6 +87,20 @@ def bulk_bonds(atoms: Atoms, charges: Mapping[str, int], *, scale: float = 1.0) 
 def is_strong(charge: int, charges: Mapping[str, int]) -> bool:
     """Return whether a cation of this charge holds anions: 2 and more, where the crystal has such a one."""
     return charge >= 2 or (charge >= 0 and max(charges.values(), default=0) < 2)
+
+
+def _holds(ion: str, charges: Mapping[str, int], bonds: BulkBonds) -> bool:
+    """Return whether *ion* holds anions: a strong cation, or a weak one in its place (sodium for lead)."""
+    if charges[ion] <= 0 or is_strong(charges[ion], charges):
+        return is_strong(charges[ion], charges)
+    strong = [s for s, q in charges.items() if is_strong(q, charges)]
+    return any(
+        f"{ion}-{other}" in bonds and bonds[f"{ion}-{other}"][0] <= AS_SHORT * bonds[f"{s}-{other}"][0]
+        for other, q in charges.items()
+        if q < 0
+        for s in strong
+        if f"{s}-{other}" in bonds
+    )
 
 
 def with_cap(bonds: BulkBonds, cap: str, anions: Iterable[str]) -> BulkBonds:
@@ -214,7 +232,8 @@ class Neighbours:
         i, j, vectors = bound_pairs(points, self._names, bonds, atoms.cell.array, atoms.pbc)
         self._other, self._vector = j, vectors
         self._start = np.searchsorted(i, np.arange(len(points) + 1))
-        self._strong = np.array([is_strong(charges[s], charges) for s in names], dtype=bool)
+        holds = {s: _holds(s, charges, bonds) for s in set(names)}
+        self._strong = np.array([holds[s] for s in names], dtype=bool)
         self._anion = np.array([charges[s] < 0 for s in names], dtype=bool)
         # an anion is held by the strong cations around it only
         counted = self._strong[j] | ~self._anion[i]
@@ -225,8 +244,8 @@ class Neighbours:
     def bound(self, fragment: int) -> list[tuple[int, NDArray[np.float64]]]:
         """Return the counter-ions that hold *fragment*, with the vectors to them in Å.
 
-        An anion is held by the cations of charge 2 and more around it: lead, not caesium; by all
-        cations in crystals that have only monovalent ones.
+        An anion is held by the cations of charge 2 and more around it: lead, not caesium; by a sodium ion at
+        the place of lead; and by all cations in crystals that have only monovalent ones.
         """
         n = self._order[fragment]
         here = range(self._start[n], self._start[n + 1])

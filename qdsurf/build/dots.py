@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qdsurf.build.bonds import BOUND, Neighbours, bulk_bonds, centres_of
+from qdsurf.build.exposure import faced
 from qdsurf.build.fitting import Fitted, centers, fitted
 from qdsurf.build.neutrality import Cut, neutralized
 from qdsurf.build.planes import ions_of, members_of
-from qdsurf.build.shapes import (
-    SHAPES,
-    Polyhedron,
-    normal_and_spacing,
-    polyhedron,
-    size_dependent_facets,
-)
-from qdsurf.build.sites import faced, find_sites, open_sites, set_roles
+from qdsurf.build.shapes import Facet, Polyhedron
+from qdsurf.build.sites import find_sites, open_sites, set_roles
+from qdsurf.build.sizing import Asked
 from qdsurf.errors import AskError
+from qdsurf.model.arguments import check_seed, check_whole
 from qdsurf.model.nouns import Crystal, Site, Surface
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-Facet = tuple[int, int, int]
 Vectors = NDArray[np.float64]
 Strategy = Literal["auto", "remove", "cap"]
 
@@ -91,7 +86,8 @@ def carve_dot(
     -------
     Surface
         Not periodic, its centre at the origin; the facets with the distance in Å of their outermost
-        nuclei are in ``recipe["facets"]``.
+        nuclei are in ``recipe["facets"]``, the ions that were taken from the cut and put on it in
+        ``recipe["result"]``.
 
     Raises
     ------
@@ -107,8 +103,10 @@ def carve_dot(
     >>> str(dot.ledger)
     '1176 Br(-1), 490 Cs(+1), 343 Pb(+2); net charge +0'
     """
-    ask = _Ask(crystal, shape, cells, edge, diameter)
+    ask = Asked(crystal, shape, cells, edge, diameter)
     ask.check(facets, neutralize, cap)
+    check_whole("charge", charge)
+    check_seed(seed)
     body: Fitted | None = None
     if shape == "sphere":
         if termination is not None:
@@ -135,99 +133,7 @@ def carve_dot(
     })  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Ask:
-    """Crystal, shape and size as asked for."""
-
-    crystal: Crystal
-    shape: str
-    cells: int | tuple[int, int, int] | None
-    edge: float | tuple[float, float, float] | None
-    diameter: float | None
-
-    def check(self, facets: object, neutralize: object, cap: object) -> None:
-        """Refuse what makes no sense."""
-        if self.shape not in SHAPES:
-            raise AskError(f"no shape {self.shape!r}; there are {', '.join(SHAPES)}")
-        sizes = {"cells": self.cells, "edge": self.edge, "diameter": self.diameter}
-        given = [name for name, size in sizes.items() if size is not None]
-        if len(given) != 1:
-            raise AskError(f"give one of cells, edge and diameter; got {', '.join(given) or 'none'}")
-        size = np.atleast_1d(np.asarray(sizes[given[0]], dtype=float))
-        if len(size) != (3 if self.shape == "cuboid" and self.diameter is None else 1):
-            raise AskError(
-                f"a {self.shape} has {3 if self.shape == 'cuboid' else 1} for {given[0]}; got {size}"
-            )
-        if not (np.isfinite(size).all() and (size > 0).all()):
-            raise AskError(f"{given[0]} is positive; got {sizes[given[0]]}")
-        if self.cells is not None and np.any(size != np.round(size)):
-            raise AskError(f"cells are whole numbers; got {self.cells}")
-        if self.shape in ("octahedron", "tetrahedron") and self.cells is not None and size[0] < 2:
-            raise AskError(f"an {self.shape} has two or more ions along an edge; got cells={self.cells}")
-        if self.shape == "cuboid" and self.diameter is not None:
-            raise AskError("a cuboid has no one diameter; give cells or edge")
-        if self.edge is not None and self.shape in ("sphere", "wulff"):
-            raise AskError(f"a {self.shape} has no one edge; give diameter")
-        if facets is not None and self.shape == "sphere":
-            raise AskError("a sphere has no facets")
-        if neutralize not in ("auto", "remove", "cap", None):
-            raise AskError(f"neutralize is 'auto', 'remove', 'cap' or None; got {neutralize!r}")
-        if cap is not None and neutralize in ("remove", None):
-            raise AskError(f"cap={cap!r} goes with neutralize='cap' or 'auto'; got {neutralize!r}")
-
-    @property
-    def length(self) -> float:
-        """Lattice constant in Å, pseudo-cubic where there is one."""
-        crystal = self.crystal
-        if crystal.pseudocubic is None:
-            return float(crystal.atoms.cell.lengths()[0])
-        return float(
-            (np.linalg.norm(np.array(crystal.pseudocubic) @ crystal.atoms.cell.array, axis=1)).mean()
-        )
-
-    def radius(self) -> float:
-        """Return the radius of a sphere in Å."""
-        return float(self.diameter or np.asarray(self.cells).item() * self.length) / 2
-
-    def body(self, facets: Mapping[str | Facet, float] | None) -> Polyhedron:
-        """Return the body of the shape, up to its size."""
-        if self.shape == "wulff" and not facets:
-            if self.diameter is None:
-                raise AskError("shape='wulff' without facets depends on size; give diameter")
-            facets = size_dependent_facets(self.crystal, self.diameter)
-        return polyhedron(self.crystal, self.shape, facets)
-
-    def sized(self, body: Polyhedron) -> Polyhedron:
-        """Return *body*, given up to its size, with the size asked for."""
-        if self.shape == "cuboid" or (self.shape == "cube" and self.diameter is None):
-            return self._box(body)
-        if self.diameter is not None:
-            volume = np.pi / 6 * self.diameter**3
-            return body.scaled(float((volume / body.volume) ** (1 / 3)))
-        if self.edge is not None:
-            return body.scaled(float(np.asarray(self.edge).item()) / body.edge)
-        number = int(np.asarray(self.cells).item())
-        if self.shape in ("octahedron", "tetrahedron"):
-            return body.scaled((number - 1) * self.length / float(np.sqrt(2)) / body.edge)
-        square = body.facets.index((1, 0, 0)) if (1, 0, 0) in body.facets else None
-        if square is None:
-            raise AskError("cells counts unit cells across {100}, which this shape lacks; give diameter")
-        return body.scaled(number * self.length / 2 / float(body.distances[square]))
-
-    def _box(self, body: Polyhedron) -> Polyhedron:
-        """Return the box *body* with its three edges."""
-        distances = []
-        for facet in body.facets:
-            axis = int(np.flatnonzero(facet)[0])
-            if self.cells is not None:
-                count = np.broadcast_to(np.asarray(self.cells), 3)[axis]
-                distances.append(count * normal_and_spacing(self.crystal, facet)[1] / 2)
-            else:
-                distances.append(float(np.broadcast_to(np.asarray(self.edge), 3)[axis]) / 2)
-        return body.moved(np.array(distances, dtype=float))
-
-
-def _cut(ask: _Ask, body: Polyhedron | None, middle: Vectors, radius: float) -> Cut:
+def _cut(ask: Asked, body: Polyhedron | None, middle: Vectors, radius: float) -> Cut:
     """Return the ions inside the body, and the lattice places within a bond of them."""
     crystal = ask.crystal
     _, names, centres = centres_of(crystal.atoms)
@@ -255,7 +161,12 @@ def _cut(ask: _Ask, body: Polyhedron | None, middle: Vectors, radius: float) -> 
 
 
 def _surface(
-    ask: _Ask, cut: Cut, bare: NDArray[np.bool_], body: Fitted | None, middle: Vectors, recipe: dict[str, Any]
+    ask: Asked,
+    cut: Cut,
+    bare: NDArray[np.bool_],
+    body: Fitted | None,
+    middle: Vectors,
+    recipe: dict[str, Any],
 ) -> Surface:
     """Return the dot with its sites: vacated ones first, then occupied ones, then bridges and hollows."""
     atoms = _atoms(ask.crystal, cut)
@@ -288,9 +199,23 @@ def _surface(
         atoms=atoms,
         charges=dict(cut.charges),
         sites=(*empty, *sites, *more),
-        recipe={**recipe, "facets": facets, "middle": fractional.tolist()},
+        recipe={
+            **recipe,
+            "facets": facets,
+            "middle": fractional.tolist(),
+            "result": {
+                "removed": _counted(cut.species[bare & ~cut.inside]),
+                "added": _counted(cut.species[cut.inside & ~bare]),
+            },
+        },
         target_charge=cut.net,
     )
+
+
+def _counted(species: NDArray[np.str_]) -> dict[str, int]:
+    """Return how many ions there are of each species."""
+    names, numbers = np.unique(species, return_counts=True)
+    return dict(zip(names.tolist(), numbers.tolist(), strict=True))
 
 
 def _atoms(crystal: Crystal, cut: Cut) -> Atoms:

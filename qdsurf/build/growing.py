@@ -23,7 +23,8 @@ Vectors = NDArray[np.float64]
 IONIC_RADII = {
     "Li": 0.76, "Na": 1.02, "K": 1.38, "Rb": 1.52, "Cs": 1.67, "Pb": 1.19, "Cd": 0.95, "Zn": 0.74,
     "Mn": 0.83, "Yb": 0.868, "In": 0.80, "F": 1.33, "Cl": 1.81, "Br": 1.96, "I": 2.20, "O": 1.40, "S": 1.84,
-    "Se": 1.98, "Te": 2.21,
+    "Se": 1.98, "Te": 2.21, "Ti": 0.605, "Hg": 1.02, "Ag": 1.15, "Bi": 1.03, "Ga": 0.62, "Al": 0.535,
+    "Mg": 0.72, "Ca": 1.00, "Sr": 1.18, "Ba": 1.35,
 }  # fmt: skip
 # A bond may be this much shorter or longer than its length in the bulk.
 SHORT, LONG = 0.9, 1.15

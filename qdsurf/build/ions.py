@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qdsurf.build.bonds import ANY, Neighbours, bound_pairs, stored_bonds
-from qdsurf.build.sites import exposure_of
+from qdsurf.build.exposure import exposure_of
 from qdsurf.errors import AskError
 from qdsurf.model.nouns import Site, Surface
 

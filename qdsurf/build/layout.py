@@ -10,12 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qdsurf.build.bonds import ANY, BulkBonds, bound_pairs
+from qdsurf.build.caps import at_bond_length
 from qdsurf.build.faces import SAME, Flip
 from qdsurf.build.planes import Ion, Plane, Stack
 from qdsurf.build.repeats import vectors_inside
+from qdsurf.errors import AskError
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+Vectors = NDArray[np.float64]
+
+_IN_PLANE = np.array([True, True, False])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -180,15 +186,55 @@ def spread(layout: Layout, here: NDArray[np.int_], counts: Mapping[str, int]) ->
     return np.array(chosen, dtype=int)
 
 
+def capped(layout: Layout, cap: str, bonds: BulkBonds) -> Layout:
+    """Return *layout* with its ions *cap* at the bond length that they have themselves."""
+    points, cell = _in_space(layout)
+    moved = at_bond_length(points, layout.species(), cap, bonds, cell, _IN_PLANE)
+    place = np.asarray(moved[:, :2] @ np.linalg.inv(layout.cell), dtype=np.float64)
+    return replace(layout, place=place, height=moved[:, 2])
+
+
 def loose(layout: Layout, bonds: BulkBonds) -> list[str]:
     """Return the species of the ions that no counter-ion holds, though one does in the bulk; sorted."""
-    cell = np.diag([0.0, 0.0, float(np.ptp(layout.height)) + 20.0])
-    cell[:2, :2] = layout.cell
-    points = np.column_stack([layout.place @ layout.cell, layout.height])
+    points, cell = _in_space(layout)
     species = layout.species()
-    held = bound_pairs(points, species, bonds, cell, np.array([True, True, False]))[0]
+    held = bound_pairs(points, species, bonds, cell, _IN_PLANE)[0]
     alone = np.setdiff1d(np.arange(len(species)), held)
     return sorted(s for s in species[alone].tolist() if bonds.get(f"{s}-{ANY}", (0.0, 0))[1])
+
+
+def spans(layout: Layout, bonds: BulkBonds) -> bool:
+    """Return whether bonds lead from an ion to its images along both in-plane vectors.
+
+    They do not in a cut so thin that it falls into rods or clusters, nor where there are no bonds.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import breadth_first_order, connected_components
+
+    points, cell = _in_space(layout)
+    i, j, vectors = bound_pairs(points, layout.species(), bonds, cell, _IN_PLANE)
+    steps = np.round((vectors - points[j] + points[i]) @ np.linalg.inv(cell))[:, :2]
+    size = len(points)
+    graph = coo_array((np.ones(len(i)), (i, j)), shape=(size, size)).tocsr()
+    label = connected_components(graph, directed=False)[1]
+    step = {(a, b): s for a, b, s in zip(i.tolist(), j.tolist(), steps, strict=True)}
+    for piece in range(int(label.max()) + 1):
+        order, before = breadth_first_order(graph, int(np.argmax(label == piece)), directed=False)
+        offset = np.zeros((size, 2))
+        for ion in order[1:].tolist():
+            offset[ion] = offset[before[ion]] + step[int(before[ion]), ion]
+        inside = label[i] == piece
+        loops = offset[i[inside]] + steps[inside] - offset[j[inside]]
+        if len(loops) and np.linalg.matrix_rank(loops) == 2:
+            return True
+    return False
+
+
+def _in_space(layout: Layout) -> tuple[Vectors, Vectors]:
+    """Return positions (n, 3) in Å and a cell with room above."""
+    cell = np.diag([0.0, 0.0, float(np.ptp(layout.height)) + 20.0])
+    cell[:2, :2] = layout.cell
+    return np.column_stack([layout.place @ layout.cell, layout.height]), cell
 
 
 def assemble(layout: Layout, vacuum: float) -> Atoms:
@@ -225,3 +271,39 @@ def assemble(layout: Layout, vacuum: float) -> Atoms:
     atoms.set_array("anchor", np.zeros(len(atoms), dtype=bool))
     atoms.set_array("layer", (layout.layer - layout.layer.min())[owner])
     return atoms
+
+
+def hold(atoms: Atoms, fixed: int | str, name: str) -> None:
+    """Write the array ``fixed`` for the innermost planes of a slab, and hold them by a constraint.
+
+    Raises
+    ------
+    AskError
+        So many planes cannot lie in the middle, or no plane is an inner one.
+    """
+    from ase.constraints import FixAtoms
+
+    layer = atoms.arrays["layer"]
+    count = int(layer.max()) + 1
+    if fixed == "inner":
+        exposed = set(layer[atoms.arrays["role"] != "core"].tolist())
+        chosen = [n for n in range(count) if n not in exposed]
+        if not chosen:
+            raise AskError(
+                f"{name}: every plane has under-coordinated ions; take more layers to fix inner ones"
+            )
+    else:
+        if isinstance(fixed, bool) or not isinstance(fixed, int) or not 1 <= fixed < count:
+            raise AskError(
+                f"{name} has {count} atomic planes; fixed is 1 to {count - 1} or 'inner'; got {fixed!r}"
+            )
+        if (count - fixed) % 2:
+            near = [n for n in (fixed - 1, fixed + 1) if 1 <= n < count]
+            raise AskError(
+                f"{name}: fixed={fixed} of {count} atomic planes cannot lie in the middle; take "
+                f"{' or '.join(map(str, near)) or 'more layers'}"
+            )
+        chosen = list(range((count - fixed) // 2, (count + fixed) // 2))
+    mask = np.isin(layer, chosen)
+    atoms.set_array("fixed", mask)
+    atoms.set_constraint(FixAtoms(mask=mask))

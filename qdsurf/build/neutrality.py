@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qdsurf.build.bonds import BulkBonds, bound_pairs, with_cap
+from qdsurf.build.caps import at_bond_length
 from qdsurf.crystals import COMMON_CHARGES
 from qdsurf.errors import AskError, ChargeError
 
@@ -93,9 +94,11 @@ def neutralized(cut: Cut, charge: int, strategy: str, cap: str | None, seed: int
         "remove": take out ions with charges of the excess sign, the least coordinated first (corners,
         then edges), spread evenly; monovalent ones before others. "cap": put monovalent ions *cap* at
         lattice places just outside, those with most neighbours first, on the least coordinated ions,
-        spread evenly. "auto": remove where the excess is carried by monovalent ions, else cap.
+        spread evenly. "auto": an excess of cations is removed where monovalent ones carry it, else capped;
+        an excess of anions is capped where *cap* is a cation, else removed.
     cap
         Species for capping; None takes the crystal's own monovalent ion, or chloride for a cation excess.
+        One that the crystal does not have lies at a bond length of its own.
     seed
         Another seed, another spread.
 
@@ -104,15 +107,15 @@ def neutralized(cut: Cut, charge: int, strategy: str, cap: str | None, seed: int
     ChargeError
         The strategy cannot reach the charge; gives the number it reached.
     AskError
-        *cap* is no monovalent ion.
+        *cap* is no monovalent ion, or no ion of the cut is held by two others.
     """
-    graph = _Graph(cut)
+    graph, own = _Graph(cut), cut.charges
     for turn in range(20):
         # cations that hang on one bond may get a cap in the first turn
         cut = _pruned(cut, graph, keep_cappable=turn == 0 and strategy != "remove")
         excess = cut.net - charge
         if excess:
-            how = strategy if strategy != "auto" else _choice(cut, graph, excess)
+            how = strategy if strategy != "auto" else _choice(cut, graph, excess, cap)
             if how == "remove":
                 changed = _removed(cut, graph, excess, seed)
             else:
@@ -120,12 +123,24 @@ def neutralized(cut: Cut, charge: int, strategy: str, cap: str | None, seed: int
             cut = changed
         if not _loose(cut, graph).any():
             break
-    if cut.net != charge or not cut.inside.any() or _loose(cut, graph).any():
+    if not cut.inside.any():
+        raise AskError(f"{cut.name}: too small; without ions that hang on one bond nothing is left of it")
+    if cut.net != charge or _loose(cut, graph).any():
         raise ChargeError(
             f"{cut.name}: strategy {strategy!r} reaches charge {cut.net:+d} without loose ions, asked for "
             f"{charge:+d}; take another size, the other termination, neutralize='cap', or state the charge"
         )
-    return cut
+    return _seated(cut, own)
+
+
+def _seated(cut: Cut, own: Mapping[str, int]) -> Cut:
+    """Return *cut* with caps that are none of its *own* species at their bond lengths."""
+    positions, here = cut.positions.copy(), cut.inside
+    for cap in sorted(set(cut.charges) - set(own)):
+        positions[here] = at_bond_length(
+            positions[here], cut.species[here], cap, cut.bonds, np.zeros((3, 3)), np.zeros(3, bool)
+        )
+    return replace(cut, positions=positions)
 
 
 def _loose(cut: Cut, graph: _Graph) -> NDArray[np.bool_]:
@@ -150,13 +165,15 @@ def _pruned(cut: Cut, graph: _Graph, *, keep_cappable: bool) -> Cut:
         inside &= ~loose
 
 
-def _choice(cut: Cut, graph: _Graph, excess: int) -> str:
-    """Return "remove" where under-coordinated monovalent ions carry the excess, else "cap"."""
-    sign = int(np.sign(excess))
-    pool = cut.inside & (cut.place_charges == sign) & _lacking(cut, graph)
-    if int(pool.sum()) >= abs(excess) or excess < 0:
-        return "remove"
-    return "cap"
+def _choice(cut: Cut, graph: _Graph, excess: int, cap: str | None) -> str:
+    """Return "remove" where under-coordinated monovalent cations carry the excess, else "cap".
+
+    An excess of anions is removed, unless *cap* is a cation.
+    """
+    if excess < 0:
+        return "cap" if cap and cut.charges.get(cap, COMMON_CHARGES.get(cap, 0)) > 0 else "remove"
+    pool = cut.inside & (cut.place_charges == 1) & _lacking(cut, graph)
+    return "remove" if int(pool.sum()) >= excess else "cap"
 
 
 def _lacking(cut: Cut, graph: _Graph) -> NDArray[np.bool_]:
@@ -186,7 +203,7 @@ def _removed(cut: Cut, graph: _Graph, excess: int, seed: int) -> Cut:
             excess -= sign * size * len(chosen)
     if excess:
         raise ChargeError(
-            f"{cut.name}: removing ions of its surface leaves the charge {excess:+d} more than asked for; "
+            f"{cut.name}: removing ions of its surface stops {excess:+d} from the charge asked for; "
             f"cap it instead (neutralize='cap'), or take another size"
         )
     return replace(cut, inside=inside)
@@ -211,7 +228,11 @@ def _capped(cut: Cut, graph: _Graph, excess: int, cap: str, seed: int) -> Cut:
             f"exchange it: attach(dot, {{{cap!r}: amount}})"
         )
     if charge * excess > 0:
-        raise ChargeError(f"{cut.name}: its charge is {excess:+d} more than asked for; {cap} adds to it")
+        other = "a cation such as 'Na'" if charge < 0 else "an anion such as 'Cl'"
+        raise ChargeError(
+            f"{cut.name}: its charge is {excess:+d} from the one asked for, and {cap} adds to it; cap with "
+            f"{other}, or neutralize='remove'"
+        )
     sign = int(np.sign(charge))
     charges = cut.place_charges
     places = np.flatnonzero(~cut.inside & (charges * sign > 0))
@@ -224,7 +245,7 @@ def _capped(cut: Cut, graph: _Graph, excess: int, cap: str, seed: int) -> Cut:
         raise ChargeError(
             f"{cut.name}: {len(chosen)} places for {cap} at its surface, {abs(excess)} needed; the charge "
             f"stops {excess + charge * len(chosen):+d} from the one asked for; take another shape or "
-            f"termination"
+            f"termination, or neutralize='remove'"
         )
     inside, species = cut.inside.copy(), cut.species.astype("U32")
     inside[chosen] = True

@@ -6,9 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise, product
 from math import gcd
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,19 +166,27 @@ def members_of(atoms: Atoms) -> dict[int, list[int]]:
 
 def _primitive(atoms: Atoms) -> Vectors:
     """Return (3, 3) primitive lattice vectors in units of the conventional ones."""
-    import spglib
-
     # Molecules and species count, so they enter as types of their own.
     kinds = {s: n for n, s in enumerate(sorted(set(atoms.arrays["species"].tolist())))}
     numbers = np.array([200 * kinds[s] for s in atoms.arrays["species"].tolist()]) + atoms.numbers
-    cell = (atoms.cell.array, atoms.get_scaled_positions(), numbers)
+    places = atoms.get_scaled_positions()
+    return _primitive_of(atoms.cell.array.tobytes(), places.tobytes(), tuple(numbers.tolist())).copy()
+
+
+@lru_cache(maxsize=32)
+def _primitive_of(lattice: bytes, places: bytes, numbers: tuple[int, ...]) -> Vectors:
+    """Return the primitive vectors of a cell given by its content; a dot asks once for each of its facets."""
+    import spglib
+
+    box = np.frombuffer(lattice).reshape(3, 3)
+    cell: Any = (box, np.frombuffer(places).reshape(-1, 3), numbers)
     symmetry = spglib.get_symmetry(cell, symprec=1e-3)
     if symmetry is None:
         return np.eye(3)
     same = [np.array_equal(rotation, np.eye(3)) for rotation in symmetry["rotations"]]
     shifts = [np.round((t % 1.0) * 24) / 24 % 1.0 for t in symmetry["translations"][same]]
     vectors = np.array([*np.eye(3), *(s - n for s in shifts if s.any() for n in product((0, 1), repeat=3))])
-    order = np.argsort(np.linalg.norm(vectors @ atoms.cell.array, axis=1), kind="stable")
+    order = np.argsort(np.linalg.norm(vectors @ box, axis=1), kind="stable")
     volume = 1.0 / len(shifts)
     for triple in ((i, j, k) for k in range(len(order)) for j in range(k) for i in range(j)):
         basis = vectors[order[list(triple)]]

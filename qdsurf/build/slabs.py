@@ -14,15 +14,19 @@ from qdsurf.build.bonds import BulkBonds, bulk_bonds, with_cap
 from qdsurf.build.compensation import Compensation, Rule, continued, read_rule
 from qdsurf.build.cuts import POLAR, Cut, find_cuts, listed, matching
 from qdsurf.build.faces import Flip
-from qdsurf.build.layout import Layout, assemble, lay_out, loose
+from qdsurf.build.layout import Layout, assemble, capped, hold, lay_out, loose, spans
 from qdsurf.build.planes import Stack, parse_hkl, stack
 from qdsurf.build.repeats import supercell
 from qdsurf.build.sites import find_sites, set_roles
 from qdsurf.errors import AskError, ChargeError
+from qdsurf.model.arguments import check_whole
 from qdsurf.model.nouns import Crystal, Surface
 
 if TYPE_CHECKING:
-    from ase import Atoms
+    pass
+
+# More ions than this are refused rather than left to fill the memory.
+MOST_IONS = 500_000
 
 Repeat = tuple[int, int] | Sequence[Sequence[int]]
 
@@ -110,12 +114,14 @@ def cut_slab(
     ('Cl2Pb3S2', 'inversion')
     """
     facet = parse_hkl(hkl)
+    check_whole("charge", charge)
     _check(layers, vacuum, lattice_constant, max_dipole)
     matrix = supercell(repeat)
     rule = read_rule(compensate, crystal)
     scale = 1.0 if lattice_constant is None else lattice_constant / float(crystal.atoms.cell.lengths()[0])
     planes = stack(crystal, facet, scale=scale)
     name = f"{crystal.name}({''.join(map(str, facet))})"
+    _check_size(name, planes, layers, matrix)
     bonds = bulk_bonds(crystal.atoms, crystal.charges, scale=scale)
     work = _Work(name, crystal, planes, matrix, rule, charge, symmetric, max_dipole, bonds)
     made = work.first(
@@ -125,7 +131,7 @@ def cut_slab(
     atoms.info["bulk_bonds"] = made.bonds
     set_roles(atoms, made.charges)
     if fixed is not None:
-        _fix(atoms, fixed, made.name)
+        hold(atoms, fixed, made.name)
     recipe: dict[str, Any] = {
         "verb": "cut_slab",
         "crystal": dict(crystal.recipe) or crystal.name,
@@ -172,7 +178,8 @@ def terminations(crystal: Crystal, hkl: tuple[int, int, int] | str) -> list[str]
 
 def _check(layers: int, vacuum: float, lattice_constant: float | None, max_dipole: float) -> None:
     """Refuse arguments that make no sense."""
-    if isinstance(layers, bool) or layers != int(layers) or layers < 1:
+    check_whole("layers", layers)
+    if layers < 1:
         raise AskError(f"a slab has one layer or more; got layers={layers}")
     if not 0 <= vacuum < np.inf:
         raise AskError(f"vacuum is a height of 0 Å or more; got {vacuum}")
@@ -180,6 +187,16 @@ def _check(layers: int, vacuum: float, lattice_constant: float | None, max_dipol
         raise AskError(f"lattice_constant is a positive length in Å; got {lattice_constant}")
     if not max_dipole >= 0:
         raise AskError(f"max_dipole is 0 e Å per surface cell or more; got {max_dipole}")
+
+
+def _check_size(name: str, planes: Stack, layers: int, matrix: NDArray[np.int_]) -> None:
+    """Refuse a slab that would fill the memory."""
+    per_layer = sum(len(plane.ions) for plane in planes.planes) / planes.units
+    number = round(layers * per_layer * abs(float(np.linalg.det(matrix))))
+    if number > MOST_IONS:
+        raise AskError(
+            f"{name}: about {number:,} ions, more than {MOST_IONS:,}; take fewer layers or a smaller repeat"
+        )
 
 
 @dataclass(frozen=True)
@@ -271,6 +288,8 @@ class _Work:
         bonds = self.bonds
         if rule is not None and rule.cap:
             bonds = with_cap(bonds, rule.cap, continued(cut, rule, self.crystal))
+            if rule.cap not in self.crystal.charges:
+                layout = capped(layout, rule.cap, bonds)
         made = _Made(name, self.crystal, self.planes, self.repeat, cut, rule, layout, flip, bonds)
         charges = layout.charges(made.charges)
         net = int(charges.sum())
@@ -285,6 +304,11 @@ class _Work:
             raise AskError(
                 f"{name}: {len(alone)} ions ({', '.join(sorted(set(alone)))}) are bound to nothing; take "
                 f"another termination or more layers"
+            )
+        if not spans(smallest, bonds):
+            raise AskError(
+                f"{name}: so thin it is no slab but rods or pieces that no bond joins; take more layers, "
+                f"another termination or another rule"
             )
         return replace(made, dipole=dipole)
 
@@ -303,33 +327,3 @@ class _Work:
             f"the normal. It needs compensation: take another facet or termination, equal faces "
             f"(symmetric=True), compensate='vacancies', or accept it (max_dipole={abs(dipole):.2f})"
         )
-
-
-def _fix(atoms: Atoms, fixed: int | str, name: str) -> None:
-    """Write the array ``fixed`` for the innermost planes, and hold them."""
-    from ase.constraints import FixAtoms
-
-    layer = atoms.arrays["layer"]
-    count = int(layer.max()) + 1
-    if fixed == "inner":
-        exposed = set(layer[atoms.arrays["role"] != "core"].tolist())
-        chosen = [n for n in range(count) if n not in exposed]
-        if not chosen:
-            raise AskError(
-                f"{name}: every plane has under-coordinated ions; take more layers to fix inner ones"
-            )
-    else:
-        if isinstance(fixed, bool) or not isinstance(fixed, int) or not 1 <= fixed < count:
-            raise AskError(
-                f"{name} has {count} atomic planes; fixed is 1 to {count - 1} or 'inner'; got {fixed!r}"
-            )
-        if (count - fixed) % 2:
-            near = [n for n in (fixed - 1, fixed + 1) if 1 <= n < count]
-            raise AskError(
-                f"{name}: fixed={fixed} of {count} atomic planes cannot lie in the middle; take "
-                f"{' or '.join(map(str, near)) or 'more layers'}"
-            )
-        chosen = list(range((count - fixed) // 2, (count + fixed) // 2))
-    mask = np.isin(layer, chosen)
-    atoms.set_array("fixed", mask)
-    atoms.set_constraint(FixAtoms(mask=mask))

@@ -14,6 +14,7 @@ from qdsurf.build.defects import remove
 from qdsurf.build.ions import INSIDE, Ions, require_bare
 from qdsurf.build.symmetry import Symmetry, symmetry_of
 from qdsurf.errors import AskError
+from qdsurf.model.arguments import check_seed
 from qdsurf.model.nouns import Site, Surface
 
 Where = Literal["all", "surface"]
@@ -202,6 +203,7 @@ def random_vacancies(
     (3, 3, 0)
     """
     require_bare(surface, "make vacancies")
+    check_seed(seed)
     ions = Ions(surface)
     pool = asked_ions(ions, species, where)
     number = _how_many(len(pool), species, fraction, count)

@@ -208,7 +208,7 @@ class Site:
     facet
         Miller indices, or None where no single facet can be named.
     location
-        "face", "edge" or "corner".
+        "face", "edge" or "corner"; "core" for an ion inside, as the defect verbs list it.
     layer
         Atomic plane counted from the bottom of a slab, -1 for dots.
     coordination

@@ -29,6 +29,7 @@ from qdsurf.build.mixing.sublattices import asked_mix
 from qdsurf.build.planes import formula
 from qdsurf.build.sites import set_roles
 from qdsurf.errors import AskError
+from qdsurf.model.arguments import check_seed
 from qdsurf.model.nouns import Crystal, Source, Surface
 
 __all__ = ["alloy"]
@@ -138,8 +139,7 @@ def _check(
     """Refuse arguments that make no sense."""
     if arrangement not in ARRANGEMENTS:
         raise AskError(f"arrangement is one of {', '.join(ARRANGEMENTS)}; got {arrangement!r}")
-    if not isinstance(seed, int) or seed < 0:
-        raise AskError(f"seed is a whole number of 0 or more; got {seed!r}")
+    check_seed(seed)
     if not 0 <= segregation <= 1:
         raise AskError(f"segregation is a share from 0 to 1; got {segregation}")
     if orientation not in ("random", "no net dipole"):

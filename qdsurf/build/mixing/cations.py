@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from qdsurf.crystals.charges import MOLECULAR_CHARGES
 from qdsurf.crystals.molecules import dipole
 from qdsurf.errors import AskError, PlacementError
+from qdsurf.model.arguments import check_seed
 from qdsurf.model.contacts import SMALLEST_HYDROGEN_PAIR, SMALLEST_RATIO, radius
 from qdsurf.model.nouns import Crystal
 
@@ -72,6 +73,7 @@ def orient_cations(
     """
     if arrangement not in ("random", "no net dipole"):
         raise AskError(f"arrangement is 'random' or 'no net dipole'; got {arrangement!r}")
+    check_seed(seed)
     atoms = repeated(crystal.atoms, repeat)
     chosen = molecular(atoms)
     if not chosen:
