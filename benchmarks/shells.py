@@ -1,6 +1,6 @@
 """Ligand shells on dots of real size: time, memory, how many are placed, and the worst contact.
 
-    python benchmarks/shells.py [--sizes 3 6 10] [--write docs/benchmarks.md] [--case TEXT]
+    python benchmarks/shells.py [--sizes 3 6 10] [--largest 20] [--write docs/benchmarks.md] [--case TEXT]
 
 Every case runs in a process of its own, on one core, after the ligands' conformers are known (they are
 computed once and cached); the time is that of ``attach`` alone. An overlap is a pair of atoms of different
@@ -39,13 +39,18 @@ SHELLS: dict[str, dict[str, float]] = {
 PEERS = {"CAT": "CAT", "PerovKit": "perovkit", "QD_Builder": "builder", "miniCAT": "minicat"}
 
 
-def cases(sizes: list[float]) -> list[dict[str, Any]]:
-    """Return what is run: CsPbBr3 cubes of *sizes* in nm, then PbS."""
+def cases(sizes: list[float], largest: float) -> list[dict[str, Any]]:
+    """Return what is run: CsPbBr3 cubes of *sizes* in nm, the native pair on the *largest*, then PbS."""
     found: list[dict[str, Any]] = [
         {"kind": "cube", "nm": nm, "shell": name, "ligands": ligands, "unit": "fraction"}
         for nm in sizes
         for name, ligands in SHELLS.items()
     ]
+    if largest:
+        name = "oleylammonium + oleate, 50 % each"
+        found.append(
+            {"kind": "cube", "nm": largest, "shell": name, "ligands": SHELLS[name], "unit": "fraction"}
+        )
     found.append(
         {"kind": "PbS", "nm": 3.3, "shell": "oleate 3 nm^-2", "ligands": {"oleate": 3.0}, "unit": "nm^-2"}
     )
@@ -182,6 +187,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sizes", nargs="+", type=float, default=[3.0, 6.0, 10.0], help="edges in nm")
+    parser.add_argument("--largest", type=float, default=20.0, help="edge in nm of one more cube; 0: none")
     parser.add_argument("--case", default="", help="only shells whose name holds this text")
     parser.add_argument("--write", type=Path, default=None, help="Markdown file whose section is replaced")
     parser.add_argument("--one", default=None, help=argparse.SUPPRESS)
@@ -191,7 +197,7 @@ def main() -> int:
         return 0
     where = machine()
     rows, failed = [], 0
-    for case in cases(options.sizes):
+    for case in cases(options.sizes, options.largest):
         if options.case.lower() not in f"{case['kind']} {case['shell']}".lower():
             continue
         command = [sys.executable, __file__, "--one", json.dumps(case)]
