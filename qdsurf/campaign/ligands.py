@@ -5,8 +5,9 @@ A hundred thousand of these cost little; molecules are made from them in the wor
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +17,10 @@ from qdsurf.errors import AskError
 
 if TYPE_CHECKING:
     from qdsurf.model import Ligand
+
+
+# Systematic names of hundreds of letters are no names of files, nor of the species of an atom.
+LONGEST = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,19 +101,17 @@ def from_file(path: Path, anchor: str | None, charge_state: str) -> Iterator[Sou
 
 
 def unlike(sources: Iterable[Source]) -> list[Source]:
-    """Return *sources* without repetitions; others of the same name get a mark of their own.
+    """Return *sources* without repetitions; others of the same name, and long names, get a mark.
 
     The mark follows from the molecule, not from the order of the list.
     """
     alone = list(dict.fromkeys(sources))
-    often: dict[str, int] = {}
-    for source in alone:
-        often[source.name] = often.get(source.name, 0) + 1
+    often = Counter(source.name for source in alone)
     named = []
     for source in alone:
-        if often[source.name] > 1:
+        if often[source.name] > 1 or len(source.name) > LONGEST:
             mark = sha256(f"{source.kind} {source.text}".encode()).hexdigest()[:6]
-            source = Source(**{**vars(source), "name": f"{source.name} #{mark}"})
+            source = replace(source, name=f"{source.name[: LONGEST - 8]} #{mark}")
         named.append(source)
     return named
 

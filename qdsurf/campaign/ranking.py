@@ -40,7 +40,7 @@ def _why_unranked(row: Mapping[str, Any]) -> str:
 
 
 def _rank_group(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Sort the rows of one group by energy and number them; ties share a number."""
+    """Sort the rows of one group by energy and number them in place; ties share a number."""
     rows = sorted(rows, key=lambda row: (row["energy_eV"], row["ligand"]))
     ranked: list[dict[str, Any]] = []
     leader, number = rows[0], 1
@@ -49,9 +49,12 @@ def _rank_group(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         # Compared with the leader, not the neighbour: a chain of small steps must not tie ends far apart.
         if place > 1 and row["energy_eV"] - leader["energy_eV"] >= width:
             leader, number = row, place
-        ranked.append({**row, "rank": number})
+        row["rank"] = number
+        ranked.append(row)
     shared = Counter(row["rank"] for row in ranked)
-    return [{**row, "tied": shared[row["rank"]] > 1} for row in ranked]
+    for row in ranked:
+        row["tied"] = shared[row["rank"]] > 1
+    return ranked
 
 
 def _rank_scores(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -104,7 +107,9 @@ def rank(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         for zero, members in sorted(groups[label].items()):
             parts = ", ".join(zero[n] for n in differ if zero[n])
             named = f"{label} ({parts})" if parts else label
-            ranked += [{**row, "group": named} for row in _rank_group(members)]
+            for row in _rank_group(members):
+                row["group"] = named
+                ranked.append(row)
     return (
         ranked
         + _rank_scores(scored)

@@ -267,18 +267,19 @@ def _tiers(run: _Run) -> list[dict[str, Any]]:
         label = section.name or (f"tier {number + 1}" if len(tiers) > 1 else "")
         _run_tier(run, work, label)
         found = list(run.store.stream(campaign=campaign.name, tier=number))
-        fate = choose(found, section, label)
-        last = number == len(tiers) - 1
+        # The last tier is ranked as it is: there is nothing to go on to.
+        fate = choose(found, section, label) if number + 1 < len(tiers) else {}
         for row in found:
-            if row["status"] == "done" and not last and fate[row["key"]]:
+            if row["status"] == "done" and fate.get(row["key"]):
                 row["dropped"] = fate[row["key"]]
-        chosen = {(r["surface"], r["site"], r["ligand"]) for r in found if not fate[r["key"]]}
+        chosen = {(r["surface"], r["site"], r["ligand"]) for r in found if not fate.get(r["key"])}
         # A ranking knows no modes: its row makes way for those of the energies.
         ranked = number > 0 and tiers[number - 1].rank is not None
         for pair in {(r["surface"], r["site"], r["ligand"]) for r in found if ranked}:
             rows.pop((*pair, "auto"), None)
         rows |= {(r["surface"], r["site"], r["ligand"], r["mode"]): r for r in found}
-        log.info("%s: %d pairs, %d go on", label or "all", len(found), len(chosen))
+        if fate:
+            log.info("%s: %d of %d ligands on a surface go on", label, len(chosen), len(found))
     return list(rows.values())
 
 

@@ -218,6 +218,8 @@ class Campaign(_Section):
             raise ValueError("either [surface] or [[surfaces]] is wanted")
         if (self.method is None) == (not self.tiers):
             raise ValueError("either [method] or [[tiers]] is wanted")
+        if self.tiers and (self.tiers[-1].keep or self.tiers[-1].filters):
+            raise ValueError("the last tier hands nothing on: keep and filters belong to those before it")
         for axis in ("vacancies", "coverages", "sites", "modes"):
             values = getattr(self, axis)
             if not values or any(value in values[:n] for n, value in enumerate(values)):

@@ -93,11 +93,13 @@ def status(place: str | Path, *, name: str | None = None) -> Status:
         name = _name_in(store, name, place)
         counts = store.counts(name)
         empty = dict.fromkeys(("todo", "running", "done", "failed"), 0)
-        planned = max(counts, default=-1) + 1
+        most = int(store.note(f"tiers {name}") or 1)
+        # A tier that nothing reached is planned too, and finished.
+        planned = sum(store.note(f"plan {name} {number}") is not None for number in range(most))
         return Status(
             campaign=name,
             tiers=tuple({**empty, **counts.get(n, {})} for n in range(planned)),
-            all_tiers=int(store.note(f"tiers {name}") or planned),
+            all_tiers=most,
             causes=tuple(store.causes(name)),
             running=tuple(store.running(name)),
         )

@@ -113,8 +113,10 @@ def write_csv(rows: Iterable[Row], path: str | Path) -> Path:
 
 
 def write_json(rows: Iterable[Row], path: str | Path) -> Path:
-    """Write *rows* to the JSON file *path*."""
-    return replace_file(path, json.dumps([dict(row) for row in rows], indent=1, ensure_ascii=False) + "\n")
+    """Write *rows* to the JSON file *path*, each on a line of its own."""
+    # Row by row, because Python's encoder of indented text is ten times slower.
+    lines = ",\n".join(json.dumps(dict(row), ensure_ascii=False) for row in rows)
+    return replace_file(path, f"[\n{lines}\n]\n")
 
 
 def energy_text(row: Row) -> str:
