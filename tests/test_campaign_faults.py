@@ -147,6 +147,23 @@ def test_a_driver_killed_leaves_no_process_and_the_next_one_goes_on(file: Path) 
     assert runs(folder / "notes")[count:] == ["one", "more"]
 
 
+def test_ctrl_c_ends_at_once_and_counts_nothing_as_a_death(file: Path) -> None:
+    folder = file.parent
+    first = begin(file, ["hangs", *NAMES], 0.1)
+    wait_for(lambda: len(runs(folder / "notes")) >= 6)
+    workers = children_of(first.pid)
+    first.send_signal(signal.SIGINT)
+    _, said = first.communicate(timeout=30)
+    assert first.returncode != 0
+    assert "KeyboardInterrupt" in said
+    wait_for(lambda: not [pid for pid in workers if Path(f"/proc/{pid}/exe").exists()], 10)
+    with sqlite3.connect(folder / "out" / "store.sqlite") as store:
+        assert store.execute("select max(deaths) from results").fetchone() == (0,)
+    rows = run(file, NAMES)
+    assert {row["status"] for row in rows.values()} == {"done"}
+    assert Counter(runs(folder / "notes")).most_common(1)[0][1] <= 2
+
+
 def test_two_drivers_on_one_store_compute_every_pair_once(file: Path) -> None:
     drivers = [begin(file, NAMES, 0.1), begin(file, NAMES[::-1], 0.1)]
     said = [driver.communicate(timeout=120) for driver in drivers]

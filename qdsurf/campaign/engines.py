@@ -17,17 +17,18 @@ from qdsurf.errors import AskError, MissingExtra, UnknownName
 @contextmanager
 def _local(workers: int, limits: Limits, folder: Path, options: Mapping[str, Any]) -> Iterator[Executor]:
     """Threads of this process; each keeps a process of its own that does the work and may die."""
-    from qdsurf.campaign.guard import close_children
+    from qdsurf.campaign.guard import close_children, start_children, stop_children
 
     if options:
         raise AskError(f"the local engine takes no options, given: {', '.join(options)}")
+    start_children()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="qdsurf")
     try:
         yield pool
     except BaseException:
         # A relaxation can take an hour: on an error or Ctrl-C the processes are ended.
         pool.shutdown(wait=False, cancel_futures=True)
-        close_children()
+        stop_children()
         raise
     pool.shutdown()
     close_children()

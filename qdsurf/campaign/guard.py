@@ -31,6 +31,8 @@ BEAT_SECONDS = 60.0
 START_SECONDS = 600.0
 _here = threading.local()
 _all: set[Child] = set()
+# Set while the work of this process is being broken off: no new child is started.
+_stopping = threading.Event()
 
 
 class ChildDied(RunError):
@@ -39,6 +41,10 @@ class ChildDied(RunError):
     def __init__(self, message: str, pid: int) -> None:
         super().__init__(message)
         self.pid = pid
+
+
+class Stopped(RunError):
+    """The work is being broken off."""
 
 
 class TimeLimit(RunError):
@@ -186,6 +192,8 @@ class Child:
 
 def child_here(limits: Limits) -> Child:
     """Return the child of this thread, a new one where there is none or it has other limits."""
+    if _stopping.is_set():
+        raise Stopped("the campaign was stopped")
     child: Child | None = getattr(_here, "child", None)
     if child is not None and (not child.alive or child.limits != limits):
         child.close()
@@ -193,6 +201,22 @@ def child_here(limits: Limits) -> Child:
     if child is None:
         child = _here.child = Child(limits)
     return child
+
+
+def start_children() -> None:
+    """Allow children again after :func:`stop_children`."""
+    _stopping.clear()
+
+
+def stop_children() -> None:
+    """End all children, and let nobody start a new one."""
+    _stopping.set()
+    close_children()
+
+
+def is_stopping() -> bool:
+    """Return whether the work is being broken off."""
+    return _stopping.is_set()
 
 
 def close_children() -> None:

@@ -360,7 +360,7 @@ def _plain(task: Task) -> str:
 
 def _guarded(task: Task) -> str:
     """Work in a process that may die; try again where it did, until that is no accident any more."""
-    from qdsurf.campaign.guard import ChildDied, ChildError, TimeLimit, child_here
+    from qdsurf.campaign.guard import ChildDied, ChildError, TimeLimit, child_here, is_stopping
 
     store = store_here(task.store)
     while True:
@@ -376,6 +376,9 @@ def _guarded(task: Task) -> str:
         except TimeLimit as error:
             cause, said = f"TimeLimit: {error}", child.said()
         except ChildDied as error:
+            if is_stopping():
+                store.release(owner)
+                raise
             said = child.said()
             store.release(owner, died=True)
             if (status := store.status(task.key)) in ("done", "failed"):
