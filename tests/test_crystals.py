@@ -13,6 +13,7 @@ from ase.spacegroup.symmetrize import check_symmetry
 from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
+import qdsurf as qs
 from qdsurf.build.mixing.cations import net_dipole
 from qdsurf.crystals import ion, load_crystal
 from qdsurf.crystals.files import write_crystal
@@ -245,7 +246,7 @@ def test_file_with_given_charges_and_a_metal(tmp_path):
     with pytest.raises(ChargeError, match="Fe"):
         load_crystal(path)
     assert load_crystal(path, charges={"Fe": 2, "O": -2}).charges["Fe"] == 2
-    with pytest.raises(ChargeError, match=r"\+1"):
+    with pytest.raises(ChargeError, match=r"\+4"):
         load_crystal(path, charges={"Fe": 3, "O": -2})
     write(path, bulk("Cu"))
     assert load_crystal(path).charges == {"Cu": 0}
@@ -328,3 +329,28 @@ def test_importing_loads_no_heavy_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_primitive_cell_of_a_file_becomes_the_conventional_one(tmp_path):
+    write(tmp_path / "pbs.cif", bulk("PbS", "rocksalt", a=5.936))
+    crystal = load_crystal(tmp_path / "pbs.cif")
+    assert crystal.atoms.cell.cellpar() == pytest.approx([5.936] * 3 + [90] * 3)
+    assert "primitive cell" in crystal.source.note
+    ours = qs.cut_slab(load_crystal("PbS"), "100", layers=3)
+    theirs = qs.cut_slab(crystal, "100", layers=3)
+    assert theirs.atoms.get_chemical_formula() == ours.atoms.get_chemical_formula()
+    assert theirs.atoms.cell.lengths() == pytest.approx(ours.atoms.cell.lengths(), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("none.cif", "no file .*none.cif"),
+        ("junk.cif", r"cannot read this file: \w"),
+        ("", "no crystal named"),
+    ],
+)
+def test_files_that_are_no_crystal_say_why(tmp_path, name, words):
+    (tmp_path / "junk.cif").write_text("hello")
+    with pytest.raises(AskError, match=words):
+        load_crystal(tmp_path / name if name else "perovskite")

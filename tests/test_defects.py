@@ -563,6 +563,11 @@ def test_command_line(tmp_path, monkeypatch, capsys):
     table = run("vacancies", "slab.extxyz", "Br")
     assert "(001) face, layer 4, 1 of 2 bonds" in table.stdout, table.stderr
     rows = json.loads(run("vacancies", "slab.extxyz", "Br", "--json").stdout)
+    # what only a made vacancy can have is not passed over in silence
+    for words in (["--faces", "both"], ["--charge", "1"], ["--remove", "1", "--random", "0.1"]):
+        refused = run("vacancies", "slab.extxyz", "Br", *words)
+        assert refused.returncode == 2
+        assert "--remove" in refused.stderr
     assert [r["multiplicity"] for r in rows] == [8, 16, 4]
     assert [r["charge left"] for r in rows] == [1, 1, 1]
     pairs = json.loads(run("vacancies", "slab.extxyz", "Cs,Br", "--distance", "3-5", "--json").stdout)

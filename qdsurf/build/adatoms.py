@@ -138,7 +138,9 @@ def _starts(
     # beside ions that lack nothing there is room too, but only where more places are asked for
     for more in (ION_KINDS[int(charge < 0)], ION_KINDS[int(charge > 0)]):
         pool += [s for s in up if s.kind == more and s.occupied] if len(pool) < count else []
-    if not 1 <= count <= len(pool):
+    if count < 1:
+        raise AskError(f"count is 1 or more; got {count}")
+    if count > len(pool):
         raise AskError(f"{surface.name} has {len(pool)} places for ions; asked for {count}")
     from ase.geometry import find_mic
 

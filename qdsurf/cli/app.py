@@ -152,13 +152,13 @@ def number(text: str) -> float:
         raise AskError(f"{text!r} is no number") from None
 
 
-def pair(text: str) -> tuple[str, str]:
-    """Return (key, value) from "111=Pb"."""
+def pair(text: str, like: str = "111=Pb") -> tuple[str, str]:
+    """Return (key, value) from "111=Pb"; *like* is the example of the refusal."""
     from qdsurf.errors import AskError
 
     key, equals, value = text.partition("=")
     if not (key and equals and value):
-        raise AskError(f"{text!r}: such as 111=Pb is wanted")
+        raise AskError(f"{text!r}: such as {like} is wanted")
     return key, value
 
 

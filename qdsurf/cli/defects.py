@@ -50,6 +50,10 @@ def vacancies(
 
     surface = read_surface(structure)
     side = cast(Literal["all", "surface"], where)
+    if remove is not None and random is not None:
+        raise AskError("--remove and --random are two ways to make vacancies; give one of them")
+    if remove is None and faces != "one":
+        raise AskError(f"--faces {faces} goes with --remove N")
     if random is not None:
         made = random_vacancies(
             surface, species, fraction=random, seed=seed, compensate=compensate, charge=charge, where=side
@@ -58,8 +62,11 @@ def vacancies(
         return
     rows = _rows(surface, species, side, distance)
     if remove is None:
-        if output is not None or png is not None:
-            raise AskError("a file is written with --remove N or --random SHARE; this lists the vacancies")
+        if any(given is not None for given in (output, png, charge, compensate)):
+            raise AskError(
+                "this lists the vacancies; a structure is made, compensated and written with --remove N or "
+                "--random SHARE"
+            )
         _list(rows, json)
         return
     row = _row(rows, remove)

@@ -32,7 +32,7 @@ def mixture(texts: list[str]) -> dict[str, dict[str, float]]:
 
     mix: dict[str, dict[str, float]] = {}
     for text in texts:
-        name, listed = pair(text)
+        name, listed = pair(text, "A=Cs:0.5,FA:0.5")
         if name in mix:
             raise AskError(f"the sublattice {name!r} is given twice")
         mix[name] = {}

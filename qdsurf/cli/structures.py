@@ -101,7 +101,7 @@ def dot(
         cells=None if cells is None else sizes(cells, whole=True),
         edge=None if edge is None else sizes(edge),
         diameter=None if diameter is None else length(diameter),
-        facets={k: number(v) for k, v in map(pair, facet)} if facet else None,
+        facets=_numbers(facet, "100=1.0") or None,
         termination=_terminations(termination),
         charge=charge,
         neutralize=None if neutralize == "none" else neutralize,  # type: ignore[arg-type]
@@ -110,6 +110,11 @@ def dot(
         seed=seed,
     )
     finish(surface, output, json, png=png)
+
+
+def _numbers(texts: list[str] | None, like: str) -> dict[Any, float]:
+    """Return {key: number} from texts such as *like*."""
+    return {key: number(value) for key, value in (pair(text, like) for text in texts or [])}
 
 
 def _terminations(texts: list[str] | None) -> Any:
@@ -137,7 +142,7 @@ def validate(
     """
     from qdsurf.validation import validate as check
 
-    found = check(file, charges={e: number(q) for e, q in map(pair, charge or [])})
+    found = check(file, charges=_numbers(charge, "Mn=2"))
     errors, warnings = (sum(f.level == level for f in found) for level in ("error", "warning"))
     if json:
         as_json({"file": str(file), "errors": errors, "warnings": warnings, "findings": found})

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from qdsurf.crystals.charges import COMMON_CHARGES, DOPANT_CHARGES, ion
-from qdsurf.errors import UnknownName
+from qdsurf.errors import AskError, UnknownName
 from qdsurf.library import read_entry
 from qdsurf.model.nouns import Crystal
 
@@ -21,7 +21,8 @@ def load_crystal(name_or_path: str | Path, *, charges: Mapping[str, int] | None 
     name_or_path
         Name on the shelf ``structures/bulk`` ("CsPbBr3-cubic"), or the path of a CIF or of any
         other periodic structure file that ASE reads. Methylammonium and formamidinium are found in
-        it by their bonds; extended XYZ written by qdsurf says itself what its ions are.
+        it by their bonds; extended XYZ written by qdsurf says itself what its ions are. The primitive
+        cell of a centred lattice is made the conventional one, in which facets are named.
     charges
         Formal charge by element or molecule, in elementary charges; replaces those of the entry. For
         files it may be left out: the tables ``COMMON_CHARGES`` and ``DOPANT_CHARGES`` are then used
@@ -36,7 +37,7 @@ def load_crystal(name_or_path: str | Path, *, charges: Mapping[str, int] | None 
     BadEntry
         The entry breaks the schema.
     AskError
-        The file is not a periodic crystal.
+        There is no such file, or it is not a periodic crystal.
 
     Examples
     --------
@@ -49,6 +50,8 @@ def load_crystal(name_or_path: str | Path, *, charges: Mapping[str, int] | None 
         entry = read_entry("bulk", str(name_or_path))
     except UnknownName:
         if not path.is_file():
+            if path.suffix or len(path.parts) > 1:
+                raise AskError(f"no file {str(path)!r}, nor a crystal of that name on the shelf") from None
             raise
         from qdsurf.crystals.files import read_crystal
 

@@ -88,13 +88,17 @@ def read_crystal(path: Path, charges: Mapping[str, int] | None) -> Crystal:
 
     try:
         loaded = read(path)
-    except Exception as error:  # the readers of ASE raise whatever they meet
-        raise AskError(f"{path}: ASE cannot read this file: {error}") from error
+    except Exception as error:  # the readers of ASE raise whatever they meet, with or without words
+        raise AskError(f"{path}: ASE cannot read this file: {str(error) or type(error).__name__}") from error
     if not isinstance(loaded, Atoms) or not loaded.pbc.all():
         raise AskError(f"{path}: not a crystal (it must be periodic in all three directions)")
     if ION_COLUMN in loaded.arrays and "fragment" in loaded.arrays and "space_group" in loaded.info:
         return _ours(loaded, path, charges)
-    atoms = _with_ions(loaded)
+    whole = _conventional(loaded)
+    note = "Given by the user."
+    if len(whole) > len(loaded):
+        note += " The file has a primitive cell; Miller indices and sizes refer to the conventional one."
+    atoms = _with_ions(whole)
     species = sorted(set(atoms.arrays["species"].tolist()))
     return neutral(
         Crystal(
@@ -102,9 +106,30 @@ def read_crystal(path: Path, charges: Mapping[str, int] | None) -> Crystal:
             atoms=atoms,
             charges=_known(species, charges, path.name),
             space_group=_space_group(atoms),
-            source=Source(text=f"file {path.name}", licence="that of the file", note="Given by the user."),
+            source=Source(text=f"file {path.name}", licence="that of the file", note=note),
         )
     )
+
+
+def _conventional(atoms: Atoms) -> Atoms:
+    """Return *atoms* in the conventional cell where theirs is the primitive one of a centred lattice.
+
+    Facets are named in the conventional cell: (100) of the primitive cell of rock salt would be its (111).
+    Rhombohedral cells stay, since facets are named in both.
+    """
+    import spglib
+    from ase.build import make_supercell
+
+    cell = (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
+    found = spglib.get_symmetry_dataset(cell, symprec=1e-3)
+    if found is None or found.international[0] not in "FIABC":
+        return atoms
+    rows = np.linalg.inv(found.transformation_matrix).T
+    whole = np.round(rows)
+    if not np.allclose(rows, whole, atol=1e-3) or np.linalg.det(whole) < 1.5:
+        return atoms
+    expanded: Atoms = make_supercell(atoms, whole.astype(int))
+    return expanded
 
 
 def _ours(loaded: Atoms, path: Path, charges: Mapping[str, int] | None) -> Crystal:

@@ -125,7 +125,9 @@ def read_surface(path: str | Path) -> Surface:
             raise ValueError("it holds several structures")
         info = {k: _parsed(atoms.info[k]) for k in ("charges", "recipe", "sites", "bonds")}
     except Exception as error:
-        raise AskError(f"{str(path)!r} is no structure written by qdsurf: {error}") from error
+        raise AskError(
+            f"{str(path)!r} is no structure that qdsurf wrote as .extxyz, which keeps ions and sites: {error}"
+        ) from error
     charge, electrons = int(atoms.info["charge"]), int(atoms.info.get("electrons", 0))
     name = str(atoms.info["name"])
     atoms.set_array("species", atoms.arrays.pop(ION_COLUMN))
