@@ -43,7 +43,8 @@ def assembled(surface: Surface, placed: list[Placed], *, name: str, recipe: Mapp
         for p, a, b in zip(placed, starts[:-1], starts[1:], strict=True)
         for n in p.job.sites
     }
-    kept = [s for s in (_moved(site, held.get(n), new) for n, site in enumerate(sites)) if s is not None]
+    number = new.tolist()
+    kept = [s for s in (_moved(site, held.get(n), number) for n, site in enumerate(sites)) if s is not None]
     bonds = [(int(new[i]), int(new[j]), o) for i, j, o in surface.bonds if new[i] >= 0 and new[j] >= 0]
     for p, start in zip(placed, starts[:-1].tolist(), strict=True):
         bonds += [(i + start, j + start, o) for i, j, o in p.job.ligand.bonds]
@@ -105,13 +106,13 @@ def _keep_vacuum(atoms: Atoms, old: Atoms) -> None:
         atoms.set_cell(cell)
 
 
-def _moved(site: Site, held: tuple[str, tuple[int, ...], bool] | None, new: Integers) -> Site | None:
+def _moved(site: Site, held: tuple[str, tuple[int, ...], bool] | None, new: list[int]) -> Site | None:
     """Return *site* with the atom numbers of the new structure; None where it is no more."""
-    neighbours = tuple(int(k) for k in new[list(site.neighbours)] if k >= 0)
+    neighbours = tuple(new[k] for k in site.neighbours if new[k] >= 0)
     if held is not None:
         name, atoms, adds = held
         return replace(site, species=site.species if adds else name, atoms=atoms, neighbours=neighbours)
-    atoms = tuple(int(k) for k in new[list(site.atoms)])
+    atoms = tuple(new[k] for k in site.atoms)
     if -1 in atoms or (site.neighbours and not neighbours and not atoms):
         return None
     return replace(site, atoms=atoms, neighbours=neighbours)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from qdsurf.attachment.packing import Shell, overlaps
+from qdsurf.attachment.packing import Overlaps, Shell, overlaps
 from qdsurf.attachment.pairs import Pairs
 
 if TYPE_CHECKING:
@@ -90,8 +90,10 @@ def _in_ring(around: list[list[int]], start: int, end: int) -> bool:
     return False
 
 
-def relax_flexible(shell: Shell, ligands: Sequence[Ligand]) -> Shell:
-    """Return *shell* with the overlapping molecules bent apart, all others where they were.
+def relax_flexible(shell: Shell, ligands: Sequence[Ligand]) -> tuple[Shell, Overlaps]:
+    """Return *shell* with the overlapping molecules bent apart, and the overlaps that are left.
+
+    All other molecules stay where they were.
 
     Parameters
     ----------
@@ -102,15 +104,16 @@ def relax_flexible(shell: Shell, ligands: Sequence[Ligand]) -> Shell:
     """
     reference = shell.positions.copy()
     chosen = np.zeros(len(ligands), dtype=bool)
+    bad = overlaps(shell)
     for _ in range(_ROUNDS):
-        bad = overlaps(shell)
         if not len(bad.i):
             break
         involved = shell.kinds.molecule[np.concatenate([bad.i, bad.j])]
         # those of earlier rounds stay free: they may have to give way again
         chosen[involved[involved >= 0]] = True
         shell = _round(shell, ligands, chosen, reference)
-    return shell
+        bad = overlaps(shell)
+    return shell, bad
 
 
 def _round(shell: Shell, ligands: Sequence[Ligand], chosen: NDArray[np.bool_], reference: Array) -> Shell:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -38,6 +40,22 @@ def bond_length(donor: str, ion: str) -> float:
     from ase.data import atomic_numbers, covalent_radii
 
     return float(covalent_radii[atomic_numbers[donor]] + covalent_radii[atomic_numbers[ion]] + DATIVE_EXCESS)
+
+
+@lru_cache(maxsize=1024)
+def _group_size(ligand: Ligand, group: tuple[int, ...], ion: str) -> tuple[float, float]:
+    """Return the bond length of *group* to *ion*, and how far its atoms are from their centre, in Å."""
+    molecule = molecule_of(ligand)
+    own = molecule.positions[list(group)]
+    spread = float(np.linalg.norm(own - own.mean(axis=0), axis=1).mean())
+    return bond_length(molecule.symbols[group[0]], ion), spread
+
+
+@lru_cache(maxsize=1024)
+def _near_enough(ligand: Ligand, group: tuple[int, ...]) -> bool:
+    """Return whether the atoms of *group* are near enough to bind one ion together."""
+    where = molecule_of(ligand).positions[list(group)]
+    return bool(np.linalg.norm(where[:, None] - where[None], axis=2).max() <= _BITE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +105,7 @@ class Seating:
         self.symbols = self.atoms.get_chemical_symbols()
         self.inverse = np.linalg.pinv(self.atoms.cell.array)
         self.pbc = np.asarray(self.atoms.pbc)
+        self.open = not bool(self.pbc.any())
 
     def seat(self, job: Job, out: Array, mode: str) -> Seat:
         """Return the seat of *job* with the molecule growing along *out*.
@@ -110,7 +129,7 @@ class Seating:
             group = group[:1]
         elif mode == "chelating":
             group = _bite(ligand, anchor) or group
-        elif len(group) > 3 or (mode != "terminal" and len(group) > 1 and not self._fits(ligand, group)):
+        elif len(group) > 3 or (mode != "terminal" and len(group) > 1 and not _near_enough(ligand, group)):
             # a symmetric ion such as BF4-, or ends that cannot reach one ion together
             group = group[:1]
         point, direction, ions = self._point(job, 0, ligand, group)
@@ -128,14 +147,9 @@ class Seating:
             name = "spanning" if second else name
         return Seat(group, point, direction, out, second, second_point, ions, name)
 
-    def _fits(self, ligand: Ligand, group: tuple[int, ...]) -> bool:
-        """Return whether the atoms of *group* are near enough to bind one ion."""
-        where = molecule_of(ligand).positions[list(group)]
-        return bool(np.linalg.norm(where[:, None] - where[None], axis=2).max() <= _BITE)
-
     def _near(self, vector: Array) -> Array:
         """Return the shortest periodic image of *vector*."""
-        if not self.pbc.any():
+        if self.open:
             return vector
         fraction = vector @ self.inverse
         found: Array = (fraction - np.where(self.pbc, np.round(fraction), 0.0)) @ self.atoms.cell.array
@@ -150,6 +164,8 @@ class Seating:
         if (takes == "cation site" and not job.adds) or not site.neighbours:
             return site.position, site.normal, ()
         ions = site.neighbours
+        if len(ions) == 1:
+            return self._above(site.position, site.normal, ions[0], ligand, group)
         here = site.position + np.array([self._near(self.atoms.positions[k] - site.position) for k in ions])
         element = [self.symbols[k] for k in ions]
         if len({self._fragment(k) for k in ions}) < len(ions):
@@ -170,6 +186,17 @@ class Seating:
         square = length**2 - (spread**2 if len(ions) == 1 else base**2)
         least = 0.6 * length if len(ions) == 1 else 0.0
         return middle + np.sqrt(max(square, least**2)) * direction, direction, tuple(ions)
+
+    def _above(
+        self, place: Array, normal: Array, ion: int, ligand: Ligand, group: tuple[int, ...]
+    ) -> tuple[Array, Array, tuple[int, ...]]:
+        """Return what `_point` does, for the one *ion* below *place*."""
+        arm = self._near(place - self.atoms.positions[ion])
+        long = math.sqrt(arm @ arm)
+        direction = arm / long if long > 0.3 else normal
+        length, spread = _group_size(ligand, group, self.symbols[ion])
+        height = math.sqrt(max(length**2 - spread**2, (0.6 * length) ** 2))
+        return place - arm + height * direction, direction, (ion,)
 
     def _fragment(self, atom: int) -> int:
         return int(self.atoms.arrays["fragment"][atom])

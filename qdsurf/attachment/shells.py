@@ -69,8 +69,7 @@ def build_shell(
     placed = work.start()
     while placed:
         shell = work.shell(placed)
-        placed, shell = work.relaxed(placed, shell)
-        bad = overlaps(shell)
+        placed, shell, bad = work.relaxed(placed, shell)
         if not len(bad.i):
             break
         crowded = _crowded(shell, bad, placed)
@@ -160,27 +159,28 @@ class _Work:
         positions = np.concatenate([*(p.positions for p in placed), self.atoms.positions[stay]])
         return Shell(positions, kinds, pivots, pivots, self.cell, self.periodic)
 
-    def relaxed(self, placed: list[Placed], shell: Shell) -> tuple[list[Placed], Shell]:
-        """Return molecules and shell after rigid and flexible relaxation, stuck ones tried anew."""
+    def relaxed(self, placed: list[Placed], shell: Shell) -> tuple[list[Placed], Shell, Overlaps]:
+        """Return molecules, shell and overlaps after rigid and flexible relaxation, stuck ones tried anew."""
         ligands = [p.job.ligand for p in placed]
-        fewest, best, idle = len(overlaps(shell).i), shell, 0
+        best, least, idle = shell, overlaps(shell), 0
         for turn in range(_ROUNDS + 1):
-            if fewest == 0:
+            if not len(least.i):
                 break
             if turn:
                 shell = self._again(placed, shell)
             shell, _ = relax_rigid(shell, steps=_RIGID_STEPS)
             rigid = shell
-            shell = relax_flexible(shell, ligands)
-            shell = _mended(shell, rigid, ligands)
-            left = len(overlaps(shell).i)
-            if left < fewest:
-                fewest, best, idle = left, shell, 0
+            bent, bad = relax_flexible(shell, ligands)
+            shell = _mended(bent, rigid, ligands)
+            if shell is not bent:
+                bad = overlaps(shell)
+            if len(bad.i) < len(least.i):
+                best, least, idle = shell, bad, 0
             else:
                 idle += 1
             if idle == _IDLE:
                 break
-        return _taken(placed, best), best
+        return _taken(placed, best), best, least
 
     def _again(self, placed: list[Placed], shell: Shell) -> Shell:
         """Return *shell* with the overlapping molecules in the best poses among the others as they are."""
@@ -217,13 +217,13 @@ def _mended(shell: Shell, rigid: Shell, ligands: list[Ligand]) -> Shell:
     moving = shell.moving
     molecule = shell.kinds.molecule[:moving]
     moved = np.flatnonzero(np.abs(shell.positions[:moving] - rigid.positions[:moving]).max(axis=1) > 1e-9)
-    positions = shell.positions.copy()
+    positions, damaged = shell.positions.copy(), False
     ends = np.searchsorted(molecule, np.arange(len(ligands) + 1))
     for number in np.unique(molecule[moved]):
         own = slice(int(ends[number]), int(ends[number + 1]))
         if not intact(ligands[int(number)], positions[own], rigid.positions[own]):
-            positions[own] = rigid.positions[own]
-    return replace(shell, positions=positions)
+            positions[own], damaged = rigid.positions[own], True
+    return replace(shell, positions=positions) if damaged else shell
 
 
 def _taken(placed: list[Placed], shell: Shell) -> list[Placed]:
