@@ -13,7 +13,8 @@ from contextlib import suppress
 from typing import Any
 
 from qdsurf.campaign.pieces import Piece, Round
-from qdsurf.campaign.tasks import failed_row, run_task
+from qdsurf.campaign.rows import failed_row
+from qdsurf.campaign.tasks import run_task
 from qdsurf.errors import RunError, StoreError
 from qdsurf.store import Store
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import pickle
 import threading
 import time
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from qdsurf.campaign.child import printed
 from qdsurf.campaign.ligands import Source
 from qdsurf.campaign.limits import Limits
+from qdsurf.campaign.rows import extxyz, failed_row, identity, outcome
 from qdsurf.errors import AskError, StoreError
 from qdsurf.store import Store, to_json
 from qdsurf.store.owners import owner_of
@@ -119,68 +119,6 @@ def find_lattice(crystal: Crystal, method: Method) -> float:
     return float(lattice_constant(crystal, method))
 
 
-def extxyz(surface: Surface) -> str:
-    """Return the structure of *surface* as extended XYZ text."""
-    from io import StringIO
-
-    from ase.io import write
-
-    text = StringIO()
-    write(text, surface.atoms, format="extxyz")
-    return text.getvalue()
-
-
-def _identity(task: Task, ligand: Ligand | None) -> dict[str, Any]:
-    """Return the part of the row that is known before anything is computed."""
-    step, source = task.step, task.ligand
-    method = step.method
-    return {
-        "key": task.key,
-        "ligand": source.name,
-        "smiles": source.smiles if ligand is None else ligand.smiles,
-        "cbc_class": ligand and ligand.cbc_class,
-        "binds": ligand and ligand.binds,
-        "anchor": " + ".join(anchor.name for anchor in ligand.anchors) if ligand else None,
-        "surface": task.surface_name,
-        "site": task.site,
-        "mode": step.protocol.get("mode", "auto"),
-        "method": step.name,
-        "cite": list(method.cite) if method else [],
-        "reaction": None,
-        "equation": None,
-        "energy_eV": None,
-        "uncertainty_eV": None,
-        "converged": None,
-        "worst_contact": None,
-        "warnings": list(method.warnings) if method else [],
-        "cause": None,
-        "terms": {},
-        "stoichiometry": {},
-    }
-
-
-def _outcome(task: Task, result: Any) -> dict[str, Any]:
-    """Return the part of the row that the result of an evaluation gives."""
-    energy = result.energy
-    if not math.isfinite(energy.value):
-        raise ValueError(f"the energy is {energy.value}")
-    contact = result.surface.contacts()
-    warnings = task.step.method.warnings if task.step.method else ()
-    return {
-        "status": "done",
-        "reaction": energy.reaction.name,
-        "equation": energy.reaction.equation,
-        "energy_eV": float(energy.value),
-        "uncertainty_eV": float(energy.uncertainty),
-        "converged": bool(energy.converged),
-        "worst_contact": None if contact is None else str(contact),
-        # In order and once each: an engine repeats the warnings of its method.
-        "warnings": list(dict.fromkeys([*warnings, *energy.warnings])),
-        "terms": dict(energy.terms),
-        "stoichiometry": dict(energy.reaction.stoichiometry),
-    }
-
-
 def find_function(path: str) -> Callable[..., Any]:
     """Return the function that "module:function" names.
 
@@ -227,11 +165,6 @@ def _ranked(task: Task, ligand: Ligand) -> dict[str, Any]:
         "descriptors": {name: term.value for name, term in row.terms.items()},
         "desirabilities": {name: term.desirability for name, term in row.terms.items()},
     }
-
-
-def failed_row(task: Task, cause: str, seconds: float = 0.0) -> dict[str, Any]:
-    """Return the row of a pair that could not be evaluated."""
-    return {**_identity(task, None), "status": "failed", "cause": cause, "seconds": round(seconds, 3)}
 
 
 def store_here(where: str) -> Store:
@@ -295,9 +228,9 @@ def work(task: Task) -> str:
                     references=store.references,
                     **task.step.protocol,
                 )
-                found = _outcome(task, result)
+                found = outcome(task, result)
                 structure = extxyz(result.surface)
-            row = {**_identity(task, ligand), **found}
+            row = {**identity(task, ligand), **found}
             row["seconds"] = round(time.perf_counter() - began, 3)
             to_json(row)  # raises here, where it is recorded, if a number is not finite
         except StoreError:
@@ -312,7 +245,7 @@ def work(task: Task) -> str:
             structure = None
             row = failed_row(task, f"{type(error).__name__}: {error}", time.perf_counter() - began)
             if ligand is not None:
-                row |= {k: v for k, v in _identity(task, ligand).items() if row.get(k) is None}
+                row |= {k: v for k, v in identity(task, ligand).items() if row.get(k) is None}
     store.put(row, structure, "\n".join([*lines, printed()]).strip() or None)
     return str(row["status"])
 
