@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,7 +79,7 @@ class Ground:
 
 
 def search(
-    ligand: Ligand, seat: Seat, ground: Ground, kinds: Kinds, *, gone: Integers, conformers: list[int],
+    ligand: Ligand, seat: Seat, ground: Ground, kinds: Kinds, *, gone: Integers, most: int,
     rng: np.random.Generator | None, keep: int = 4, sight: float | None = None, tilted: bool = False,
     lifts: tuple[float, ...] = LIFTS,
 ) -> list[Pose]:  # fmt: skip
@@ -90,8 +91,8 @@ def search(
         What the atoms of the ligand are.
     gone
         Atoms of the ground that leave before the ligand comes.
-    conformers
-        Numbers of the conformers to be tried, the preferred one first.
+    most
+        Number of conformers that may be tried; without *rng* the straight one alone, where it has room.
     rng
         None prefers the straight, upright pose; a generator draws another preference.
     keep
@@ -106,8 +107,7 @@ def search(
     found: list[Pose] = []
     lean = 0.0 if rng is None else float(rng.choice(TILTS[:3]))
     turn = 0.0 if rng is None else float(rng.uniform(0, 360 / AZIMUTHS))
-    order = conformers if rng is None else [conformers[int(k)] for k in rng.permutation(len(conformers))]
-    for rank, index in enumerate(order):
+    for rank, index in enumerate(_order(ligand, most, rng)):
         own = ligand.conformers[index].positions
         length = float(np.linalg.norm(own - own[list(seat.group)].mean(axis=0), axis=1).max())
         atoms, where = ground.around(seat.point, min(sight or np.inf, length + max(LIFTS) + 4.0))
@@ -129,10 +129,19 @@ def search(
             found += [Pose(placed[k], pivots[k], float(clearance[k]), float(penalty[k])) for k in best]
             if (clearance[best] >= 1.0).any():
                 break
-        if sum(p.clearance >= 1.0 for p in found) >= keep and rank >= 2:
+        if sum(p.clearance >= 1.0 for p in found) >= keep and (rng is None or rank >= 2):
             break
     found.sort(key=lambda p: (p.clearance < 1.0, p.penalty))
     return found[:keep]
+
+
+def _order(ligand: Ligand, most: int, rng: np.random.Generator | None) -> Iterator[int]:
+    """Yield numbers of conformers; all are computed only when more than the straight one is wanted."""
+    if rng is None:
+        yield 0
+        yield from range(1, min(most, len(ligand.conformers)) if most > 1 else 1)
+    else:
+        yield from rng.permutation(min(most, len(ligand.conformers))).tolist()
 
 
 def judged(placed: Array, kinds: Kinds, ground: Ground, env: tuple[Array, Integers]) -> tuple[Array, Array]:

@@ -25,6 +25,8 @@ Integers = NDArray[np.int64]
 
 # Up to so many molecules each one is searched for itself, with all its conformers.
 _FEW = 24
+# Conformers that are looked at where one after the other finds no room.
+_MOST = 8
 # Sites whose surroundings are the same within this many Å are searched once.
 _SAME_WITHIN = 7.0
 _RIGID_STEPS = 40
@@ -132,13 +134,11 @@ class _Work:
         """Return poses of *job*: the straight conformer alone where it fits in a large shell."""
         ligand = job.ligand
         kinds = self.own_kinds(job, seat)
-        every = list(range(len(ligand.conformers))) if self.few else [0]
         sight = None if self.few else 9.0
         args = {"gone": gone, "rng": self.rng, "sight": sight, "tilted": self.mode == "tilted"}
-        poses = search(ligand, seat, ground, kinds, conformers=every, **args)  # type: ignore[arg-type]
+        poses = search(ligand, seat, ground, kinds, most=_MOST if self.few else 1, **args)  # type: ignore[arg-type]
         if poses[0].clearance < 1.0 and not self.few:
-            others = list(range(len(ligand.conformers)))
-            poses = search(ligand, seat, ground, kinds, conformers=others, **args)  # type: ignore[arg-type]
+            poses = search(ligand, seat, ground, kinds, most=_MOST, **args)  # type: ignore[arg-type]
         return poses
 
     def shell(self, placed: list[Placed]) -> Shell:
@@ -202,9 +202,8 @@ class _Work:
             rest = Kinds(k.molecule[near], k.radius[near], k.hydrogen[near], k.side[near])
             reach = float(np.linalg.norm(p.positions - p.seat.point, axis=1).max()) + 6.0
             ground = Ground(positions[near], rest, self.cell, self.periodic, reach)
-            every = list(range(min(_TRIED, len(p.job.ligand.conformers))))
             poses = search(
-                p.job.ligand, p.seat, ground, self.own_kinds(p.job, p.seat), conformers=every, rng=rng,
+                p.job.ligand, p.seat, ground, self.own_kinds(p.job, p.seat), most=_TRIED, rng=rng,
                 gone=np.array([], dtype=np.int64), tilted=self.mode == "tilted", lifts=_LIFTS,
             )  # fmt: skip
             positions[own] = poses[0].positions + p.seat.point
