@@ -473,3 +473,13 @@ def test_a_platelet_with_all_its_ions_but_molecules_in_a_plane_is_judged():
     found = {f.code: f for f in qs.validate(sheet)}
     assert "flat" in found["facets"].message
     assert not [f for f in found.values() if f.level == "error"]
+
+
+def test_an_antisite_in_a_cage_is_no_floating_ion():
+    slab = qs.cut_slab(qs.load_crystal("CsPbBr3-cubic"), "001", layers=3, repeat=(2, 2))
+    inner = {s: next(v for v in qs.vacancies(slab, s) if v.location == "core").site for s in ("Cs", "Pb")}
+    found = qs.validate(qs.antisites(slab, inner["Cs"], inner["Pb"]))
+    assert {f.level for f in found if f.code == "floating"} <= {"warning"}
+    lone = slab.atoms.copy()
+    lone.positions[int(np.argmax(lone.positions[:, 2]))] += (0, 0, 5.0)
+    assert [f.level for f in qs.validate(lone) if f.code == "floating"] == ["error"]

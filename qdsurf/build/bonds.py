@@ -258,9 +258,3 @@ class Neighbours:
         lengths = np.array([whole[s][0] for s in self._names.tolist()])
         missing = np.maximum(full - self.coordination, 0)
         return missing, np.where(missing > 0, lengths, 0.0)
-
-    def deficit(self, fragment: int) -> tuple[int, float]:
-        """Return how many counter-ions *fragment* lacks, and the bulk bond length in Å to one."""
-        distance, number = self.bonds.get(f"{self.species[fragment]}-{ANY}", (0.0, 0))
-        missing = max(number - int(self.coordination[self._order[fragment]]), 0)
-        return (missing, distance) if missing else (0, 0.0)

@@ -156,25 +156,28 @@ def open_sites(
         ]
         ions = [around.fragments[k % len(around.points)] for k in held]
         near = [by_atom[m] for f in ions for m in around.members[f] if m in by_atom]
-        if len(held) < 2 or not near:
-            continue
-        normal = np.mean([s.normal for s in near], axis=0)
-        outward = [s for s in near if s.location != "face"] or near
-        found.append(
-            Site(
-                position=np.asarray(position, dtype=float).copy(),
-                normal=normal / max(float(np.linalg.norm(normal)), 1e-9),
-                kind="bridge" if len(held) == 2 else "hollow",
-                species=name,
-                facet=outward[0].facet,
-                location=outward[0].location,
-                layer=-1,
-                coordination=len(held),
-                atoms=(),
-                neighbours=tuple(sorted({m for f in ions for m in around.members[f]})),
-            )
-        )
+        if len(held) > 1 and near:
+            members = {m for f in ions for m in around.members[f]}
+            found.append(_open_site(position, name, near, len(held), members))
     return tuple(_sorted(found, atoms, charges))
+
+
+def _open_site(position: Vectors, species: str, near: list[Site], held: int, members: set[int]) -> Site:
+    """Return the site of a missing ion with *held* neighbours, which consist of the atoms *members*."""
+    normal = np.mean([s.normal for s in near], axis=0)
+    outward = [s for s in near if s.location != "face"] or near
+    return Site(
+        position=np.asarray(position, dtype=float).copy(),
+        normal=normal / max(float(np.linalg.norm(normal)), 1e-9),
+        kind="bridge" if held == 2 else "hollow",
+        species=species,
+        facet=outward[0].facet,
+        location=outward[0].location,
+        layer=-1,
+        coordination=held,
+        atoms=(),
+        neighbours=tuple(sorted(members)),
+    )
 
 
 def set_roles(atoms: Atoms, charges: Mapping[str, int], around: Neighbours | None = None) -> None:

@@ -127,11 +127,6 @@ def cut_slab(
     made = work.first(
         matching(name, crystal, planes, find_cuts(crystal, planes, layers, symmetric), termination)
     )
-    atoms = assemble(made.layout, vacuum)
-    atoms.info["bulk_bonds"] = made.bonds
-    set_roles(atoms, made.charges)
-    if fixed is not None:
-        hold(atoms, fixed, made.name)
     recipe: dict[str, Any] = {
         "verb": "cut_slab",
         "crystal": dict(crystal.recipe) or crystal.name,
@@ -148,14 +143,7 @@ def cut_slab(
         "lattice_constant": lattice_constant,
         "result": made.result(),
     }
-    return Surface(
-        name=made.name,
-        atoms=atoms,
-        charges=made.charges,
-        sites=find_sites(atoms, made.charges, facet=facet),
-        recipe=recipe,
-        target_charge=charge,
-    )
+    return made.surface(recipe)
 
 
 def terminations(crystal: Crystal, hkl: tuple[int, int, int] | str) -> list[str]:
@@ -219,6 +207,22 @@ class _Made:
         """Formal charge by species, that of a cap among them."""
         cap = {} if self.rule is None or not self.rule.cap else {self.rule.cap: self.rule.charge}
         return {**self.crystal.charges, **cap}
+
+    def surface(self, recipe: dict[str, Any]) -> Surface:
+        """Return the slab with its sites, as the *recipe* asks for it."""
+        atoms = assemble(self.layout, recipe["vacuum"])
+        atoms.info["bulk_bonds"] = self.bonds
+        set_roles(atoms, self.charges)
+        if recipe["fixed"] is not None:
+            hold(atoms, recipe["fixed"], self.name)
+        return Surface(
+            name=self.name,
+            atoms=atoms,
+            charges=self.charges,
+            sites=find_sites(atoms, self.charges, facet=recipe["hkl"]),
+            recipe=recipe,
+            target_charge=recipe["charge"],
+        )
 
     def result(self) -> dict[str, Any]:
         """Return what the recipe led to."""

@@ -109,7 +109,7 @@ def dot(
         center=center,
         seed=seed,
     )
-    finish(surface, output, json, png=png)
+    finish(surface, output, json, {k: v for k, v in surface.recipe["result"].items() if v}, png=png)
 
 
 def _numbers(texts: list[str] | None, like: str) -> dict[Any, float]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qdsurf.model.contacts import SMALLEST_HYDROGEN_PAIR, SMALLEST_RATIO
-from qdsurf.validation.anatomy import DONORS, SHORTEST_BOND, Anatomy
+from qdsurf.validation.anatomy import DONORS, SHORTEST_BOND, TOUCH, Anatomy
 from qdsurf.validation.findings import Finding, Level, where
 from qdsurf.validation.graphs import Flags, Floats, Integers
 
@@ -21,6 +21,8 @@ SAME_PLACE = 0.1
 HYDROGEN_BOND, OPPOSITE, CATIONS, METALS = 0.55, 0.75, 0.80, 0.75
 SURELY = 0.85
 LISTED = 5
+# An ion with so many counter-ions that touch it sits in a cage of the lattice; one above a surface has fewer.
+CAGE = 6
 
 
 def check_contacts(anatomy: Anatomy) -> list[Finding]:
@@ -184,13 +186,39 @@ def check_pieces(anatomy: Anatomy) -> list[Finding]:
         for e, n, keep in zip(ends.tolist(), sizes.tolist(), large.tolist(), strict=True)
         if not keep
     ]
+    caged = _caged(anatomy)
+    held = [p for p in loose if len(p.atoms) == 1 and caged[p.atoms[0]]]
+    return [
+        *_counted(
+            [p for p in loose if p not in held],
+            "floating, bound to nothing",
+            "delete them, or bring them to the surface",
+            "error",
+        ),
+        *_counted(
+            held, "in a cage of counter-ions, none at the distance of a bond", "relax before use", "warning"
+        ),
+    ]
+
+
+def _caged(anatomy: Anatomy) -> Flags:
+    """Return which ions have counter-ions all around, but farther than a bond: lead for caesium."""
+    pairs = anatomy.pairs
+    opposite = anatomy.between(anatomy.cation, anatomy.ion & ~anatomy.metal)
+    near = opposite & (anatomy.contact_ratio < TOUCH)
+    caged: Flags = pairs.counts(near, len(anatomy.symbols)) >= CAGE
+    return caged
+
+
+def _counted(loose: list[_Piece], what: str, remedy: str, level: Level) -> list[Finding]:
+    """Return the finding for some *loose* pieces; none where there are none."""
+    if not loose:
+        return []
     names = sorted({p.formula for p in loose})
     atoms = tuple(a for p in loose for a in p.atoms)
     counted = ", ".join(f"{sum(p.formula == n for p in loose)} {n}" for n in names[:LISTED])
-    text = (
-        f"floating, bound to nothing: {counted} ({where(atoms)}); delete them, or bring them to the surface"
-    )
-    return [Finding(level="error", code="floating", message=text, atoms=atoms)]
+    text = f"{what}: {counted} ({where(atoms)}); {remedy}"
+    return [Finding(level=level, code="floating", message=text, atoms=atoms)]
 
 
 def _formula(anatomy: Anatomy, atoms: NDArray[np.int64]) -> str:
