@@ -218,13 +218,13 @@ def test_vacancies_are_filled_where_the_charge_allows_it() -> None:
 
 
 def test_what_cannot_be_placed_says_how_far_it_got() -> None:
-    crowded = {"tributylphosphine": 4}
+    crowded = {"triphenylphosphine": 4}
     narrow = qs.cut_slab(qs.load_crystal("PbS"), (1, 0, 0), layers=3, repeat=(2, 2))
     with pytest.raises(PlacementError, match=r"\d of 4 ligands found room") as error:
         qs.attach(narrow, crowded, faces="top")
     assert "Å" in str(error.value)
     some = qs.attach(narrow, crowded, faces="top", best_effort=True)
-    assert 0 < some.ledger["tributylphosphine"] < 4
+    assert 0 < some.ledger["triphenylphosphine"] < 4
     assert overlaps(some) == 0
 
 
