@@ -149,7 +149,12 @@ def test_a_driver_killed_leaves_no_process_and_the_next_one_goes_on(file: Path) 
 
 def test_ctrl_c_ends_at_once_and_counts_nothing_as_a_death(file: Path) -> None:
     folder = file.parent
-    first = begin(file, ["hangs", *NAMES], 0.1)
+
+    def heeds_ctrl_c() -> None:
+        # a test run in the background of a script inherits that the signal is ignored
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    first = begin(file, ["hangs", *NAMES], 0.1, preexec_fn=heeds_ctrl_c)
     wait_for(lambda: len(runs(folder / "notes")) >= 6)
     workers = children_of(first.pid)
     first.send_signal(signal.SIGINT)
