@@ -49,7 +49,7 @@ def test_slab(name, hkl, termination, layers):
     crystal = load_crystal(name)
     before = crystal.atoms.copy()
     if (name, hkl, layers) in NO_SLAB:
-        with pytest.raises(AskError, match="rods or pieces .* take more layers"):
+        with pytest.raises(AskError, match=r"rods or pieces .* take more layers"):
             cut_slab(crystal, hkl, layers=layers, termination=termination)
         return
     slab = cut_slab(crystal, hkl, layers=layers, termination=termination, repeat=(2, 1))

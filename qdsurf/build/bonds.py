@@ -89,7 +89,7 @@ def is_strong(charge: int, charges: Mapping[str, int]) -> bool:
     return charge >= 2 or (charge >= 0 and max(charges.values(), default=0) < 2)
 
 
-def _holds(ion: str, charges: Mapping[str, int], bonds: BulkBonds) -> bool:
+def holds(ion: str, charges: Mapping[str, int], bonds: BulkBonds) -> bool:
     """Return whether *ion* holds anions: a strong cation, or a weak one in its place (sodium for lead)."""
     if charges[ion] <= 0 or is_strong(charges[ion], charges):
         return is_strong(charges[ion], charges)
@@ -232,8 +232,8 @@ class Neighbours:
         i, j, vectors = bound_pairs(points, self._names, bonds, atoms.cell.array, atoms.pbc)
         self._other, self._vector = j, vectors
         self._start = np.searchsorted(i, np.arange(len(points) + 1))
-        holds = {s: _holds(s, charges, bonds) for s in set(names)}
-        self._strong = np.array([holds[s] for s in names], dtype=bool)
+        strong = {s: holds(s, charges, bonds) for s in set(names)}
+        self._strong = np.array([strong[s] for s in names], dtype=bool)
         self._anion = np.array([charges[s] < 0 for s in names], dtype=bool)
         # an anion is held by the strong cations around it only
         counted = self._strong[j] | ~self._anion[i]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from qdsurf.build.bonds import ANY, BulkBonds, bound_pairs
+from qdsurf.build.bonds import ANY, BulkBonds, bound_pairs, holds
 from qdsurf.build.caps import at_bond_length
 from qdsurf.build.faces import SAME, Flip
 from qdsurf.build.planes import Ion, Plane, Stack
@@ -194,12 +194,17 @@ def capped(layout: Layout, cap: str, bonds: BulkBonds) -> Layout:
     return replace(layout, place=place, height=moved[:, 2])
 
 
-def loose(layout: Layout, bonds: BulkBonds) -> list[str]:
-    """Return the species of the ions that no counter-ion holds, though one does in the bulk; sorted."""
+def loose(layout: Layout, bonds: BulkBonds, charges: Mapping[str, int]) -> list[str]:
+    """Return the species of the ions that no counter-ion holds, though one does in the bulk; sorted.
+
+    What lies between the octahedra of a perovskite does not hold an anion.
+    """
     points, cell = _in_space(layout)
     species = layout.species()
-    held = bound_pairs(points, species, bonds, cell, _IN_PLANE)[0]
-    alone = np.setdiff1d(np.arange(len(species)), held)
+    i, j, _ = bound_pairs(points, species, bonds, cell, _IN_PLANE)
+    strong = np.array([holds(s, charges, bonds) for s in species.tolist()])
+    anion = layout.charges(charges) < 0
+    alone = np.setdiff1d(np.arange(len(species)), i[strong[j] | ~anion[i]])
     return sorted(s for s in species[alone].tolist() if bonds.get(f"{s}-{ANY}", (0.0, 0))[1])
 
 
