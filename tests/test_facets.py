@@ -493,6 +493,16 @@ def test_a_cut_that_falls_into_rods_is_refused(name, hkl):
     assert not [f for f in qs.validate(qs.cut_slab(crystal, hkl, layers=4)) if f.level == "error"]
 
 
+def test_no_rule_leaves_an_anion_without_a_cation_that_holds_it():
+    for name in ("MAPbI3", "CsPbBr3-cubic"):
+        with pytest.raises(qs.AskError, match="are bound to nothing"):
+            qs.cut_slab(
+                qs.load_crystal(name), "311", layers=2, termination="Pb", compensate="half", repeat=(2, 2)
+            )
+    # a stoichiometric cut of the chains of the delta phase has iodide that only caesium holds
+    assert qs.cut_slab(qs.load_crystal("CsPbI3-delta"), "110", layers=2).charge == 0
+
+
 def test_slabs_that_would_fill_the_memory_are_refused():
     with pytest.raises(qs.AskError, match="ions, more than 500,000; take fewer layers"):
         qs.cut_slab(qs.load_crystal("PbS"), "100", layers=10**6)

@@ -194,15 +194,15 @@ def capped(layout: Layout, cap: str, bonds: BulkBonds) -> Layout:
     return replace(layout, place=place, height=moved[:, 2])
 
 
-def loose(layout: Layout, bonds: BulkBonds, charges: Mapping[str, int]) -> list[str]:
+def loose(layout: Layout, bonds: BulkBonds, charges: Mapping[str, int], *, firmly: bool) -> list[str]:
     """Return the species of the ions that no counter-ion holds, though one does in the bulk; sorted.
 
-    What lies between the octahedra of a perovskite does not hold an anion.
+    *firmly*: what lies between the octahedra of a perovskite does not hold an anion.
     """
     points, cell = _in_space(layout)
     species = layout.species()
     i, j, _ = bound_pairs(points, species, bonds, cell, _IN_PLANE)
-    strong = np.array([holds(s, charges, bonds) for s in species.tolist()])
+    strong = np.array([not firmly or holds(s, charges, bonds) for s in species.tolist()])
     anion = layout.charges(charges) < 0
     alone = np.setdiff1d(np.arange(len(species)), i[strong[j] | ~anion[i]])
     return sorted(s for s in species[alone].tolist() if bonds.get(f"{s}-{ANY}", (0.0, 0))[1])

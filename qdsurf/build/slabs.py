@@ -304,7 +304,7 @@ class _Work:
         if abs(dipole) > self.max_dipole:
             raise ChargeError(self._polar(name, dipole))
         smallest = lay_out(cut.planes, self.planes, np.eye(2, dtype=int)) if rule is None else layout
-        if alone := loose(smallest, bonds, made.charges):
+        if alone := loose(smallest, bonds, made.charges, firmly=rule is not None):
             raise AskError(
                 f"{name}: {len(alone)} ions ({', '.join(sorted(set(alone)))}) are bound to nothing; take "
                 f"another termination or more layers"
