@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 # A few cases for every run on a laptop; CI sets QDSURF_CASES=thorough.
 _calm = {"deadline": None, "derandomize": True, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("quick", max_examples=20, **_calm)
-settings.register_profile("thorough", max_examples=300, **_calm)
+settings.register_profile("thorough", max_examples=600, **_calm)
 settings.load_profile(os.environ.get("QDSURF_CASES", "quick"))
 
 
