@@ -132,6 +132,7 @@ def validate(
     charge: Annotated[
         list[str] | None, typer.Option(help="Charge of an element, such as Mn=2; repeat it.")
     ] = None,
+    png: Picture = None,
     json: Json = False,
 ) -> None:
     """Say what is wrong with a structure file of any origin.
@@ -144,6 +145,13 @@ def validate(
 
     found = check(file, charges=_numbers(charge, "Mn=2"))
     errors, warnings = (sum(f.level == level for f in found) for level in ("error", "warning"))
+    if png is not None:
+        from ase.io import read
+
+        from qdsurf.report.picture import write_picture
+
+        shown: Any = read(file)
+        write_picture(shown, png)
     if json:
         as_json({"file": str(file), "errors": errors, "warnings": warnings, "findings": found})
     else:
