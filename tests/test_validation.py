@@ -483,3 +483,10 @@ def test_an_antisite_in_a_cage_is_no_floating_ion():
     lone = slab.atoms.copy()
     lone.positions[int(np.argmax(lone.positions[:, 2]))] += (0, 0, 5.0)
     assert [f.level for f in qs.validate(lone) if f.code == "floating"] == ["error"]
+
+
+@pytest.mark.parametrize("cells", [1, 2, 3])
+def test_the_one_inner_ion_of_a_small_dot_is_in_its_place(cells: int) -> None:
+    """Most ions of a dot this small lie at its surface; the best bound one stands for the bulk."""
+    dot = qs.carve_dot(qs.load_crystal("CsPbBr3-cubic"), cells=cells, termination="CsBr")
+    assert [f for f in qs.validate(dot.atoms) if f.level != "note"] == []

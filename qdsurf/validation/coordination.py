@@ -8,8 +8,10 @@ from qdsurf.validation.anatomy import Anatomy
 from qdsurf.validation.charge import Count
 from qdsurf.validation.findings import Finding, Level, where
 
-# The coordination that nine ions of ten do not exceed (of few ions, none) stands for that of the bulk.
+# The coordination that nine ions of ten do not exceed stands for that of the bulk. Where there are fewer
+# ions than this, most of them may lie at the surface, and the best bound one stands for it.
 BULK_SHARE = 90
+MANY_IONS = 50
 
 
 def check_coordination(anatomy: Anatomy, count: Count) -> list[Finding]:
@@ -26,7 +28,8 @@ def check_coordination(anatomy: Anatomy, count: Count) -> list[Finding]:
     for element, charge in count.species.items():
         ions = np.flatnonzero(anatomy.ion & (anatomy.symbols == element))
         held = anatomy.whole.label[ions] == anatomy.main
-        full = int(np.percentile(bonds[ions], BULK_SHARE, method="higher"))
+        share = BULK_SHARE if len(ions) >= MANY_IONS or anatomy.dimensions == 3 else 100
+        full = int(np.percentile(bonds[ions], share, method="higher"))
         fewer = ions[bonds[ions] < full]
         if len(fewer):
             least = int(bonds[fewer].min())
