@@ -1,18 +1,29 @@
 """Ligand shells on dots of real size: time, memory, how many are placed, and the worst contact.
 
     python benchmarks/shells.py [--sizes 3 6 10] [--largest 20] [--write docs/benchmarks.md] [--case TEXT]
+    python benchmarks/shells.py --peer-python PATH [--only-peers] [--write docs/benchmarks.md]
 
 Every case runs in a process of its own, on one core, after the ligands' conformers are known (they are
 computed once and cached); the time is that of ``attach`` alone. An overlap is a pair of atoms of different
 molecules, or of a molecule and the core, closer than 0.75 of the sum of their van der Waals radii, or two
-hydrogens closer than 1.8 Å, counted here by an own search over all atoms. Peers are run in the same table
-where they are installed.
+hydrogens closer than 1.8 Å, counted here by an own search over all atoms.
+
+``--peer-python`` names a Python that has CAT (nlesc-CAT), which needs old versions of much and therefore an
+environment of its own (Python 3.11; without the pins it installs but does not import)::
+
+    python3.11 -m venv cat-venv
+    cat-venv/bin/pip install "nlesc-CAT==1.1.0" "plams==1.5.1" "pandas<2" "numpy<1.25" "scipy<1.12" \
+        "rdkit<2024" "schema==0.7.2" "setuptools<81"
+
+CAT builds no core, so it gets the one that qdsurf carves, its X sites marked as Cl, and both tools put the
+same ligand on the same sites, in a second table of the same run; CAT does so with its ligands aligned to
+the surface, which is its default, and to a sphere, which overlaps less. PerovKit, QD_Builder and miniCAT
+are not on PyPI and are not run.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import platform
@@ -20,6 +31,7 @@ import re
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -36,7 +48,14 @@ SHELLS: dict[str, dict[str, float]] = {
     "oleylammonium + oleate, 25 % each": {"oleylammonium": 0.25, "oleate": 0.25},
     "oleylammonium + oleate, 50 % each": {"oleylammonium": 0.5, "oleate": 0.5},
 }
-PEERS = {"CAT": "CAT", "PerovKit": "perovkit", "QD_Builder": "builder", "miniCAT": "minicat"}
+PEER_COLUMNS = ("tool", *COLUMNS)
+PEER_SHELLS = ("acetate on all X", "oleate on all X")
+PEER_SIZE = 3.0  # nm
+PEER_LIMIT = 180  # s
+ALIGNMENTS = ("surface", "sphere")  # of CAT's ligands; the first is its default, the second overlaps less
+MARKED = "Cl"  # CAT replaces atoms of one element; the dots have no chlorine
+MARKS = "shells"
+PEER_MARKS = "shells beside peers"
 
 
 def cases(sizes: list[float], largest: float) -> list[dict[str, Any]]:
@@ -101,7 +120,7 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
     contact = bound.contacts()
     return row | {
         "atoms": len(bound.atoms), "asked": asked(base, case), "placed": placed,
-        "overlaps": overlapping(bound), "worst contact": str(contact),
+        "overlaps": overlapping(bound.atoms), "worst contact": str(contact),
         "ms/ligand": round(1000 * used / placed, 2),
     }  # fmt: skip
 
@@ -122,14 +141,17 @@ def asked(base: Any, case: dict[str, Any]) -> int:
     return total
 
 
-def overlapping(bound: Any) -> int:
-    """Return the number of pairs that are too close, by a search that shares nothing with the packing."""
+def overlapping(dressed: Any) -> int:
+    """Return the number of pairs that are too close, by a search that shares nothing with the packing.
+
+    *dressed* has the arrays role, fragment and anchor; bonds of anchors to the core are left out.
+    """
     import numpy as np
     from matscipy.neighbours import neighbour_list
 
     from qdsurf.model.contacts import radii
 
-    atoms = bound.atoms.copy()
+    atoms = dressed.copy()
     atoms.set_cell(np.ptp(atoms.positions, axis=0) + 20.0)
     atoms.center()
     i, j, d = neighbour_list("ijd", atoms, 3.2)
@@ -141,6 +163,98 @@ def overlapping(bound: Any) -> int:
     size = radii(atoms.get_chemical_symbols())
     hydrogen = (atoms.numbers[i] == 1) & (atoms.numbers[j] == 1)
     return int(((d < 0.75 * (size[i] + size[j])) | (hydrogen & (d < 1.8))).sum())
+
+
+def peer(case: dict[str, Any], python: str, alignment: str) -> dict[str, Any]:
+    """Return the row of CAT, run by *python*, for the one ligand of *case* on all X sites."""
+    import ase.io
+
+    import qdsurf as qs
+
+    base = dot(case)
+    (name,) = case["ligands"]
+    sites = [s.atoms[0] for s in base.sites if s.kind == "anion site" and s.occupied]
+    core = base.atoms.copy()
+    core.symbols[sites] = MARKED
+    row: dict[str, Any] = {
+        "tool": f"CAT, {alignment}",
+        "dot": f"CsPbBr3 {case['nm']:g} nm",
+        "shell": case["shell"],
+        "asked": len(sites),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        task = {"core": f"{folder}/core.xyz", "marked": MARKED, "out": f"{folder}/out.json",
+                "smiles": qs.load_ligand(name).smiles, "alignment": alignment}  # fmt: skip
+        ase.io.write(task["core"], core, format="xyz")
+        script = str(Path(__file__).resolve().with_name("peers_cat.py"))
+        command = [python, "-W", "ignore", script, json.dumps(task)]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, cwd=folder, timeout=PEER_LIMIT,
+                env={**os.environ, **ONE_CORE},
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return row | {"worst contact": f"no result after {PEER_LIMIT} s"}
+        if done.returncode:
+            cause = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
+            return row | {"worst contact": f"failed with {cause}"}
+        made = json.loads(Path(task["out"]).read_text(encoding="utf-8"))
+    return row | judged(made) | {"tool": f"CAT {made['version']}, {alignment}"}
+
+
+def judged(made: dict[str, Any]) -> dict[str, Any]:
+    """Return the measured columns of the dot that CAT *made*, contacts judged as for qdsurf's own.
+
+    Both oxygens of a carboxylate count as anchors, as they do for qdsurf.
+    """
+    import numpy as np
+    from ase import Atoms
+
+    from qdsurf.model.contacts import worst_contact
+
+    atoms = Atoms(made["symbols"], made["positions"])
+    fragment = np.array(made["residue"])
+    ligand = fragment > 0
+    atoms.set_array("fragment", fragment)
+    atoms.set_array("role", np.where(ligand, "ligand", "core"))
+    atoms.set_array("anchor", ligand & (atoms.numbers == 8))
+    placed = len(set(fragment[ligand].tolist()))
+    return {
+        "atoms": len(atoms), "placed": placed,
+        "overlaps": overlapping(atoms), "worst contact": str(worst_contact(atoms, {})),
+        "time s": round(made["wall"], 2), "CPU s": round(made["cpu"], 2),
+        "ms/ligand": round(1000 * made["cpu"] / placed, 2), "memory MB": round(made["memory"]),
+    }  # fmt: skip
+
+
+def beside_peers(python: str) -> tuple[str, int]:
+    """Return the table of qdsurf and CAT on the same sites, and how many rows failed."""
+    import qdsurf
+
+    where, rows = machine(), []
+    for case in cases([PEER_SIZE], 0.0):
+        if case["kind"] != "cube" or case["shell"] not in PEER_SHELLS:
+            continue
+        rows.append({"tool": f"qdsurf {qdsurf.__version__}"} | alone(case))
+        rows += [peer(case, python, alignment) for alignment in ALIGNMENTS]
+    text = (
+        f"Machine: {where}.\n\n{table(rows, PEER_COLUMNS)}\n\n"
+        "Each tool puts the same ligand on the same X sites of the same core; conformers are made before "
+        "the clock starts. CAT runs in a Python of its own with the versions it needs, its ligands aligned "
+        "to the surface (its default) or to a sphere. PerovKit, QD_Builder and miniCAT are not on PyPI and "
+        "were not run."
+    )
+    return text, sum("time s" not in row for row in rows)
+
+
+def alone(case: dict[str, Any]) -> dict[str, Any]:
+    """Return the row of *case*, run in a process of its own; without times where it failed."""
+    command = [sys.executable, __file__, "--one", json.dumps(case)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **ONE_CORE})
+    if done.returncode == 0:
+        return dict(json.loads(done.stdout.splitlines()[-1]))
+    cause = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
+    return {"dot": f"{case['kind']} {case['nm']:g} nm", "shell": case["shell"], "worst contact": cause}
 
 
 def machine() -> str:
@@ -163,23 +277,34 @@ def machine() -> str:
     )
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def table(rows: list[dict[str, Any]], columns: tuple[str, ...] = COLUMNS) -> str:
     """Return *rows* as a Markdown table."""
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
-    lines += ["| " + " | ".join(str(row.get(c, "")) for c in COLUMNS) + " |" for row in rows]
+    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+    lines += ["| " + " | ".join(str(row.get(c, "")) for c in columns) + " |" for row in rows]
     return "\n".join(lines)
 
 
-def write(path: Path, text: str) -> None:
-    """Put *text* into the section "Shells" of *path*, between its two marks."""
-    first, last = "<!-- shells: made by benchmarks/shells.py -->", "<!-- end of shells -->"
+def write(path: Path, marks: str, text: str) -> None:
+    """Put *text* between the two *marks* of *path*; where there are none, into a new section at the end."""
+    first, last = f"<!-- {marks}: made by benchmarks/shells.py -->", f"<!-- end of {marks} -->"
     block = f"{first}\n{text}\n{last}"
     old = path.read_text(encoding="utf-8") if path.is_file() else "# Benchmarks\n"
     if first in old:
         new = re.sub(re.escape(first) + ".*?" + re.escape(last), lambda _: block, old, flags=re.S)
     else:
-        new = f"{old.rstrip()}\n\n## Shells\n\n{block}\n"
+        new = f"{old.rstrip()}\n\n## {marks.capitalize()}\n\n{block}\n"
     path.write_text(new, encoding="utf-8")
+
+
+def own(options: argparse.Namespace) -> tuple[str, int]:
+    """Return the table of qdsurf's own cases, and how many failed."""
+    where, rows = machine(), []
+    for case in cases(options.sizes, options.largest):
+        if options.case.lower() not in f"{case['kind']} {case['shell']}".lower():
+            continue
+        rows.append(alone(case))
+        print(table(rows[-1:]).splitlines()[-1], flush=True)
+    return f"Machine: {where}.\n\n{table(rows)}", sum("time s" not in row for row in rows)
 
 
 def main() -> int:
@@ -189,36 +314,32 @@ def main() -> int:
     parser.add_argument("--sizes", nargs="+", type=float, default=[3.0, 6.0, 10.0], help="edges in nm")
     parser.add_argument("--largest", type=float, default=20.0, help="edge in nm of one more cube; 0: none")
     parser.add_argument("--case", default="", help="only shells whose name holds this text")
-    parser.add_argument("--write", type=Path, default=None, help="Markdown file whose section is replaced")
+    parser.add_argument("--write", type=Path, default=None, help="Markdown file whose tables are replaced")
+    parser.add_argument("--peer-python", default="", help="Python that has CAT: adds the table beside it")
+    parser.add_argument("--only-peers", action="store_true", help="leave out the table of qdsurf alone")
     parser.add_argument("--one", default=None, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one is not None:
         print(json.dumps(run(json.loads(options.one))))
         return 0
-    where = machine()
-    rows, failed = [], 0
-    for case in cases(options.sizes, options.largest):
-        if options.case.lower() not in f"{case['kind']} {case['shell']}".lower():
-            continue
-        command = [sys.executable, __file__, "--one", json.dumps(case)]
-        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **ONE_CORE})
-        if done.returncode:
-            failed += 1
-            cause = done.stderr.strip().splitlines()[-1]
-            rows.append(
-                {"dot": f"{case['kind']} {case['nm']:g} nm", "shell": case["shell"], "worst contact": cause}
-            )
-        else:
-            rows.append(json.loads(done.stdout.splitlines()[-1]))
-        print(table(rows[-1:]).splitlines()[-1], flush=True)
-    missing = [name for name, module in PEERS.items() if importlib.util.find_spec(module) is None]
-    text = (
-        f"Machine: {where}.\n\n{table(rows)}\n\nPeers not installed here, so not run: {', '.join(missing)}."
-    )
-    print(f"\n{text}")
-    if options.write is not None:
-        write(options.write, text)
-    return 1 if failed else 0
+    if options.only_peers and not options.peer_python:
+        parser.error("--only-peers needs --peer-python, the path of a Python that has CAT")
+    if options.peer_python and not Path(options.peer_python).is_file():
+        parser.error(f"--peer-python: there is no file {options.peer_python}")
+    python = os.path.abspath(
+        options.peer_python
+    )  # not resolved: a link is what makes it the Python of a venv
+    failures = 0
+    tables = [] if options.only_peers else [(MARKS, lambda: own(options))]
+    if options.peer_python:
+        tables.append((PEER_MARKS, lambda: beside_peers(python)))
+    for marks, make in tables:
+        text, failed = make()
+        failures += failed
+        print(f"\n{text}")
+        if options.write is not None:
+            write(options.write, marks, text)
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":
