@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from qdsurf.build.faces import Flip, flips, relating
-from qdsurf.build.planes import Plane, Stack
+from qdsurf.build.planes import Plane, Stack, parsed
+from qdsurf.crystals.charges import SHORT_NAMES
 from qdsurf.errors import AskError, ChargeError
 from qdsurf.model.nouns import Crystal
 
@@ -124,8 +124,8 @@ def matching(
     fits = cuts
     if termination is not None:
         known = listed(planes, cuts)
-        wanted = _parsed(termination)
-        same = [f for f in known if _parsed(f) == wanted]
+        wanted = parsed(termination)
+        same = [f for f in known if parsed(f) == wanted]
         # in an alloy a plane is also found by the formula of the crystal that was mixed
         same = same or [
             f for f in known if _by_charge(f, crystal.charges) == _by_charge(termination, crystal.charges)
@@ -146,20 +146,11 @@ def matching(
     raise AskError(f"{name} has no slab with two equal faces that ends so; try symmetric=False")
 
 
-def _parsed(formula: str) -> Counter[str]:
-    """Return the composition that a formula states, whatever the order of the elements."""
-    counts: Counter[str] = Counter()
-    for name, number in re.findall(r"(MA|FA|[A-Z][a-z]?)(\d*)", formula):
-        counts[name] += int(number or 1)
-    return counts
-
-
 def _by_charge(formula: str, charges: Mapping[str, int]) -> dict[int, int] | None:
     """Return how many ions of each charge a formula has, reduced; None where a charge is unknown."""
-    long = {"MA": "methylammonium", "FA": "formamidinium"}
     counts: Counter[int] = Counter()
-    for name, number in _parsed(formula).items():
-        species = long.get(name, name)
+    for name, number in parsed(formula).items():
+        species = SHORT_NAMES.get(name, name)
         if species not in charges:
             return None
         counts[charges[species]] += number

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qdsurf.build.bonds import bulk_bonds, centres_of
-from qdsurf.build.planes import parse_hkl, stack
+from qdsurf.build.planes import parse_hkl, parsed, stack
 from qdsurf.build.shapes import Polyhedron, family
 from qdsurf.crystals import COMMON_CHARGES
+from qdsurf.crystals.charges import SHORT_NAMES
 from qdsurf.errors import AskError
 from qdsurf.model.nouns import Crystal
 
@@ -171,9 +171,10 @@ def _kind(crystal: Crystal, formula: str) -> tuple[tuple[int, int], ...] | str:
     known = {**COMMON_CHARGES, **crystal.charges}
     counts: Counter[int] = Counter()
     for name, number in composition(formula).items():
-        if _long(name) not in known:
+        species = SHORT_NAMES.get(name, name)
+        if species not in known:
             return formula
-        counts[known[_long(name)]] += number
+        counts[known[species]] += number
     common = gcd(*counts.values())
     return tuple(sorted((charge, n // common) for charge, n in counts.items()))
 
@@ -182,22 +183,15 @@ def _preferred(crystal: Crystal, choices: Mapping[str, _Planes]) -> str:
     """Return the termination taken when none is asked for."""
 
     def rank(formula: str) -> tuple[bool, bool, str]:
-        charges = [crystal.charges[_long(s)] for s in composition(formula)]
+        charges = [crystal.charges[SHORT_NAMES.get(s, s)] for s in composition(formula)]
         return (1 not in charges, min(charges) < 0, formula)
 
     return min(choices, key=rank)
 
 
-def _long(name: str) -> str:
-    """Return the species that a formula writes in short."""
-    return {"MA": "methylammonium", "FA": "formamidinium"}.get(name, name)
-
-
 def composition(formula: str) -> Counter[str]:
     """Return the smallest composition that *formula* states, whatever the order of the elements."""
-    counts: Counter[str] = Counter()
-    for name, number in re.findall(r"(MA|FA|[A-Z][a-z]?)(\d*)", formula):
-        counts[name] += int(number or 1)
+    counts = parsed(formula)
     common = gcd(*counts.values()) if counts else 1
     return Counter({name: n // common for name, n in counts.items()})
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qdsurf.crystals.charges import SHORT_NAMES
 from qdsurf.errors import AskError
 from qdsurf.model.nouns import Crystal
 
@@ -218,7 +219,7 @@ def _oriented(lattice: Vectors, miller: NDArray[np.int_]) -> NDArray[np.int_]:
     return np.array([first, second, up])
 
 
-def _true_miller(crystal: Crystal, hkl: tuple[int, int, int]) -> Vectors:
+def true_miller(crystal: Crystal, hkl: tuple[int, int, int]) -> Vectors:
     """Return *hkl* in the conventional cell; a pseudo-cubic facet is transformed, not yet reduced."""
     if crystal.pseudocubic is None:
         return np.array(hkl, dtype=float)
@@ -232,7 +233,7 @@ def stack(crystal: Crystal, hkl: tuple[int, int, int], *, scale: float = 1.0) ->
     """
     cell = crystal.atoms.cell.array * scale
     primitive = _primitive(crystal.atoms)
-    asked = _true_miller(crystal, hkl)
+    asked = true_miller(crystal, hkl)
     miller = _reduced(primitive @ asked)
     lattice = primitive @ cell
     rows = _oriented(lattice, miller) @ lattice
@@ -312,7 +313,19 @@ def formula(species: Iterable[str]) -> str:
 
     counted = Counter(species)
     common = gcd(*counted.values())
-    short = {"methylammonium": "MA", "formamidinium": "FA"}
+    short = {long: name for name, long in SHORT_NAMES.items()}
     nonmetals = ("N", "P", "As", "O", "S", "Se", "Te", "F", "Cl", "Br", "I")
     order = sorted(counted, key=lambda s: (s in nonmetals, s in atomic_numbers, s))
     return "".join(short.get(s, s) + (str(n) if (n := counted[s] // common) > 1 else "") for s in order)
+
+
+def parsed(formula: str) -> Counter[str]:
+    """Return the composition that *formula* states, whatever the order of the elements.
+
+    >>> sorted(parsed("MAPbBr3").items())
+    [('Br', 3), ('MA', 1), ('Pb', 1)]
+    """
+    counts: Counter[str] = Counter()
+    for name, number in re.findall(r"(MA|FA|[A-Z][a-z]?)(\d*)", formula):
+        counts[name] += int(number or 1)
+    return counts

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qdsurf.build.planes import parse_hkl
+from qdsurf.build.planes import parse_hkl, true_miller
 from qdsurf.errors import AskError
 from qdsurf.model.nouns import Crystal
 
@@ -118,13 +118,6 @@ class Polyhedron:
         shared = on.astype(int) @ on.T.astype(int) >= 2
         gaps = np.linalg.norm(corners[:, None] - corners[None], axis=2)
         return float(gaps[shared & (gaps > 1e-6)].min())
-
-
-def true_miller(crystal: Crystal, facet: Facet) -> Vectors:
-    """Return the indices of *facet* in the conventional cell, not reduced."""
-    if crystal.pseudocubic is None:
-        return np.array(facet, dtype=float)
-    return np.asarray(np.linalg.inv(np.array(crystal.pseudocubic)) @ np.array(facet))
 
 
 def normal_and_spacing(crystal: Crystal, facet: Facet) -> tuple[Vectors, float]:
