@@ -57,7 +57,7 @@ def test_missing_engine_says_how_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "tblite.ase", None)
     with pytest.raises(MissingExtra, match=r"GFN2-xTB needs .*pip install 'qdsurf\[xtb\]'"):
         make_calculator(load_method("gfn2-xtb"))
-    monkeypatch.setattr("qdsurf.methods.find_spec", lambda name: None)
+    monkeypatch.setattr("qdsurf.methods.making.find_spec", lambda name: None)
     assert lacks(load_method("chgnet")) == "pip install 'qdsurf[mlp]'"
 
 
