@@ -62,6 +62,8 @@ def _folders(shelf: str) -> list[Traversable]:
 def list_shelf(shelf: str) -> list[str]:
     """Return the sorted names on *shelf*: "bulk", "ligands", "surfaces", "radii" or "calculators".
 
+    Examples
+    --------
     >>> "CsPbBr3-cubic" in list_shelf("bulk")
     True
     """

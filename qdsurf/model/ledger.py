@@ -34,6 +34,8 @@ class LedgerEntry:
 class Ledger:
     """The ions and molecules of a structure, sorted by species.
 
+    Examples
+    --------
     >>> ledger = Ledger.count(["Cs", "Pb", "Br", "Br", "Br"], {"Cs": 1, "Pb": 2, "Br": -1})
     >>> ledger.charge, ledger["Br"]
     (0, 3)

@@ -189,8 +189,10 @@ def tolerance(
 def screen_formulas(
     formulas: Iterable[str], *, radii: str = "shannon", rules: Sequence[str] | None = None
 ) -> list[Composition | Refusal]:
-    """Return what `tolerance` returns, with a Refusal where it would raise: no row is lost.
+    """Return what ``tolerance`` returns, with a Refusal where it would raise: no row is lost.
 
+    Examples
+    --------
     >>> [type(row).__name__ for row in screen_formulas(["CsPbBr3", "CsPbBr2"])]
     ['Composition', 'Refusal']
     """
