@@ -16,6 +16,7 @@ from cheap import energy_of, runs
 
 from qdsurf.campaign import campaign_schema, estimate, load_campaign, reopen, screen, status
 from qdsurf.campaign.pieces import ligands_of
+from qdsurf.campaign.surfaces import build
 from qdsurf.errors import AskError, BadEntry, UnknownName
 from qdsurf.store import Store
 from qdsurf.store.exchange import export_rows, import_rows, search_keys
@@ -249,6 +250,17 @@ def test_the_schema_names_every_key() -> None:
     assert "path" not in schema["properties"]
     assert schema["additionalProperties"] is False
     json.dumps(schema)
+
+
+def test_a_cuboid_has_three_numbers(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(
+        '[surface]\ncrystal = "CsPbBr3-cubic"\nshape = "cuboid"\ncells = [2, 2, 1]\n'
+        '[ligands]\nnames = ["acetate"]\n[[tiers]]\nrank = "affinity"\n[[tiers]]\nmethod = "gfn2-xtb"\n'
+    )
+    campaign = load_campaign(file)
+    made = build(campaign.all_surfaces[0], campaign, None)
+    assert made.atoms.get_chemical_formula() == "Br20Cs12Pb4"
 
 
 EXAMPLES = sorted((ROOT / "examples" / "screen").glob("*.toml"))

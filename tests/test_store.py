@@ -72,6 +72,17 @@ def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
         Store(tmp_path)
 
 
+def test_failures_that_differ_in_names_and_numbers_are_one_cause(tmp_path: Path) -> None:
+    work = [{"key": f"k{n}", "ligand": f"l{n}", "surface": "s", "method": "m", "site": ""} for n in range(5)]
+    said = ["no group in 'CCC'", "no group in 'CCl'", "no room: 0.61 of 1.80 Å", "no room: 0.5 of 2 Å"]
+    with Store(tmp_path / "s.sqlite") as store:
+        store.set_plan("c", 0, work)
+        for piece, cause in zip(work, [*said, said[0]], strict=True):
+            store.put({**piece, "status": "failed", "cause": cause})
+        assert store.causes("c") == [("no group in 'CCC'", 3), ("no room: 0.5 of 2 Å", 2)]
+        assert store.causes("c", most=1) == [("no group in 'CCC'", 3)]
+
+
 def test_keys_do_not_depend_on_order_and_begin_with_a_letter() -> None:
     assert content_key({"a": (1, 2), "b": {"c": None}}) == content_key({"b": {"c": None}, "a": [1, 2]})
     assert content_key({"a": 1}) != content_key({"a": 2})

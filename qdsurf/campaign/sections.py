@@ -38,8 +38,12 @@ class SurfaceSection(_Section):
     repeat: tuple[PositiveInt, PositiveInt] = (1, 1)
     vacuum: PositiveFloat = 15.0
     shape: str | None = Field(default=None, description="Shape of a dot: cube, sphere, octahedron, ...")
-    cells: PositiveInt | None = None
-    edge: PositiveFloat | None = None
+    cells: PositiveInt | tuple[PositiveInt, PositiveInt, PositiveInt] | None = Field(
+        default=None, description="Size of a dot in unit cells; three numbers for a cuboid."
+    )
+    edge: PositiveFloat | tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = Field(
+        default=None, description="Edge of a dot; three numbers for a cuboid."
+    )
     diameter: PositiveFloat | None = None
 
     @model_validator(mode="after")

@@ -21,8 +21,8 @@ from qdsurf.campaign.limits import Limits
 from qdsurf.campaign.rows import extxyz, failed_row, identity, outcome
 from qdsurf.errors import AskError, StoreError
 from qdsurf.store import Store, to_json
+from qdsurf.store.claims import LEASE_SECONDS, MAX_DEATHS
 from qdsurf.store.owners import owner_of
-from qdsurf.store.table import LEASE_SECONDS, MAX_DEATHS
 
 if TYPE_CHECKING:
     from qdsurf.model import Crystal, Ligand, Method, Surface
