@@ -38,9 +38,10 @@ class BadEntry(AskError, ValueError):
 class MissingExtra(AskError, ImportError):
     """An optional engine that is not installed; the message is the command that installs it."""
 
-    def __init__(self, what: str, extra: str) -> None:
-        """Say that *what* needs the optional dependency group *extra*."""
-        super().__init__(f"{what} needs an optional package: pip install 'qdsurf[{extra}]'")
+    def __init__(self, what: str, extra: str, how: str = "") -> None:
+        """Say that *what* needs the optional dependency group *extra*, or what *how* installs."""
+        means = f"an optional package: pip install 'qdsurf[{extra}]'" if extra else f"what is not here: {how}"
+        super().__init__(f"{what} needs {means}")
         self.extra = extra
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,6 +43,13 @@ class Relaxed:
         Relaxation steps taken; 0 for a single point.
     converged
         Whether ``fmax`` is at or below the threshold asked for; true for a single point.
+    members
+        Energy in eV by name of each member of a committee, for the whole system; empty for one method.
+        Energies of reactions are made of these member by member, and their spread is the committee's:
+        the spread of total energies means nothing, as each member counts from a zero of its own.
+    warnings
+        What was done to get the energy and has to be known: the rung of the SCF ladder that gave it, the
+        correction of a charged cell.
     """
 
     atoms: Atoms
@@ -50,6 +57,8 @@ class Relaxed:
     fmax: float
     steps: int
     converged: bool
+    members: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -89,6 +98,42 @@ def _read(work: Atoms, method: Method) -> tuple[float, float]:
     return energy, fmax
 
 
+def _charged_cell(work: Atoms, method: Method, charge: int) -> tuple[float, tuple[str, ...]]:
+    """Return what a net charge in a periodic cell adds to the energy in eV, and the words that say so."""
+    if not charge or not work.pbc.any():
+        return 0.0, ()
+    from qdsurf.methods.charged import makov_payne
+
+    shift = makov_payne(work.cell.array, charge, method.dielectric)
+    return shift, (
+        f"charged periodic cell ({charge:+d}): {shift:+.3f} eV added after Makov and Payne (point charge, "
+        f"relative permittivity {method.dielectric:g}, no quadrupole term)",
+    )
+
+
+def _found(
+    work: Atoms,
+    method: Method,
+    charge: int,
+    atoms: Atoms,
+    energy: float,
+    fmax: float,
+    steps: int,
+    goal: float,
+) -> Relaxed:
+    """Return what *work*, which was computed, says of a copy of *atoms*."""
+    shift, said = _charged_cell(work, method, charge)
+    return Relaxed(
+        atoms=atoms,
+        energy=energy + shift,
+        fmax=fmax,
+        steps=steps,
+        converged=fmax <= goal,
+        members=dict(work.calc.results.get("members", {})),
+        warnings=(*getattr(work.calc, "notes", ()), *said),
+    )
+
+
 def _returned(work: Atoms, start: NDArray[np.float64], atoms: Atoms) -> Atoms:
     """Return a copy of *atoms* moved as *work* moved from *start*; undoes the boxing."""
     result: Atoms = atoms.copy()
@@ -126,13 +171,8 @@ def single_point(atoms: Atoms, method: Method, *, charge: int = 0) -> Relaxed:
     work = _prepare(atoms, method, charge)
     with _blame(atoms, method):
         energy, fmax = _read(work, method)
-    return Relaxed(
-        atoms=_returned(work, work.positions.copy(), atoms),
-        energy=energy,
-        fmax=fmax,
-        steps=0,
-        converged=True,
-    )
+    same = _returned(work, work.positions.copy(), atoms)
+    return _found(work, method, charge, same, energy, fmax, 0, math.inf)
 
 
 def relax(
@@ -194,13 +234,8 @@ def relax(
         optimizer = LBFGS(work, logfile=os.devnull, maxstep=MAX_STEP)
         optimizer.run(fmax=fmax, steps=steps)
         energy, reached = _read(work, method)
-    return Relaxed(
-        atoms=_returned(work, start, atoms),
-        energy=energy,
-        fmax=reached,
-        steps=int(optimizer.nsteps),
-        converged=reached <= fmax,
-    )
+    moved = _returned(work, start, atoms)
+    return _found(work, method, charge, moved, energy, reached, int(optimizer.nsteps), fmax)
 
 
 def gamma_repeat(atoms: Atoms, method: Method) -> Atoms:

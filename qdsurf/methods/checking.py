@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from qdsurf.errors import AskError
 from qdsurf.library import list_shelf, read_entry
-from qdsurf.methods.making import is_gamma_only
 from qdsurf.model.nouns import Method
 
 if TYPE_CHECKING:
@@ -28,8 +27,8 @@ def check_system(method: Method, atoms: Atoms, charge: int = 0) -> None:
     Raises
     ------
     AskError
-        Elements, periodicity or a charge that the method cannot do. For elements the message names
-        the methods of the shelf that can.
+        Elements, periodicity or a charge that the method cannot do, or a charged periodic cell that
+        was not asked for. For elements the message names the methods of the shelf that can.
 
     Examples
     --------
@@ -53,10 +52,36 @@ def check_system(method: Method, atoms: Atoms, charge: int = 0) -> None:
         )
     if atoms.pbc.any() and not method.periodic:
         raise AskError(f"{method.title} cannot do periodic systems")
-    if atoms.pbc.any() and not atoms.pbc.all() and is_gamma_only(method):
+    if atoms.pbc.any() and not atoms.pbc.all() and not method.slabs:
         raise AskError(
             f"{method.title} ignores partial periodicity and would repeat the slab along its normal too; "
             "use a dot, another method, or a cell that is periodic in all directions with vacuum in it"
         )
-    if charge and not method.charged:
+    if charge:
+        _check_charge(method, atoms, charge)
+
+
+def _check_charge(method: Method, atoms: Atoms, charge: int) -> None:
+    """Refuse a net charge that *method* does not take, or takes only in a cell that was not asked for."""
+    if not method.charged:
         raise AskError(f"{method.title} takes no net charge, asked for {charge:+d}")
+    if not (atoms.pbc.any() or method.boxed):
+        return
+    formula = atoms.get_chemical_formula()
+    if atoms.pbc.any() and not atoms.pbc.all():
+        raise AskError(
+            f"{formula} with the charge {charge:+d} is a slab: its energy grows without limit with the "
+            "vacuum of its cell and no correction of a point charge mends that; use a dot or a neutral slab"
+        )
+    if method.charged_cell == "never":
+        raise AskError(
+            f"{method.title} gives no meaningful energy of a charged periodic cell ({formula}, {charge:+d}); "
+            "use a dot or a molecule"
+        )
+    if method.charged_cell == "refused":
+        raise AskError(
+            f"{formula} with the charge {charge:+d} would be repeated with a uniform background; to have "
+            f"that, corrected and labelled: load_method({method.name!r}, charged_cell='makov-payne', "
+            "dielectric=relative permittivity); a finite system needs no correction with a method that takes "
+            "it without a box"
+        )

@@ -335,6 +335,34 @@ class Method:
         One sentence each.
     warnings
         Known failures, shown wherever a number of this method is shown.
+    functional, dispersion, cost
+        What it is and what a calculation takes, in words; "none" where no dispersion is added.
+    install
+        Command that brings it, where this is not the dependency group *extra*.
+    packages
+        Packages that must be importable, where there are others than that of *calculator*.
+    programs
+        Executables that it starts, which must be found.
+    files
+        Settings that are paths of files of the user's, such as weights, with what each is.
+    shared
+        Whether the loaded calculator is kept for the life of the process and shared.
+    gamma_only
+        Whether it samples the Gamma point only, so that small cells are repeated.
+    slabs
+        Whether it respects partial periodicity.
+    ladder
+        What is tried, in this order, where the SCF does not converge: tables with ``name`` and
+        ``settings``, none of which changes a converged energy.
+    export
+        Code of ``qdsurf.exports`` whose inputs stand for it where it cannot run; "" for none.
+    charged_cell, dielectric
+        How a net charge in a periodic cell is treated: "never" (no meaningful energy), "refused" (until
+        asked for) or "makov-payne", and the relative permittivity of the correction.
+    added_dispersion
+        "", "d3" or "d4": dispersion added to the energy of the calculator.
+    damping
+        Functional whose parameters an added dispersion takes; "" where none can be added.
     """
 
     name: str
@@ -352,6 +380,22 @@ class Method:
     good_for: str
     bad_for: str
     warnings: tuple[str, ...]
+    functional: str = ""
+    dispersion: str = "none"
+    cost: str = ""
+    install: str = ""
+    packages: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    shared: bool = False
+    gamma_only: bool = False
+    slabs: bool = True
+    ladder: tuple[Mapping[str, Any], ...] = ()
+    export: str = ""
+    charged_cell: str = "refused"
+    dielectric: float = 0.0
+    added_dispersion: str = ""
+    damping: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
