@@ -92,6 +92,7 @@ def state_key(state: State, method: Method, fmax: float, steps: int) -> str:
         None if state.fixed is None else state.fixed.tolist(),
         [state.kind, state.per_formula],
         [method.name, method.calculator, dict(method.settings), engine_version(method)],
+        [method.added_dispersion, method.charged_cell, method.dielectric],
         [fmax, steps],
     ]
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
