@@ -104,7 +104,9 @@ def limits_of(campaign: Campaign, tier: TierSection) -> Limits:
     """Return the limits of *tier*: its own, else those of the method's preset, else the campaign's."""
     if tier.limits is not None:
         return Limits(**tier.limits.model_dump())
-    preset = read_entry("calculators", tier.method).get("run", {}) if tier.method else {}
+    preset = {}
+    if tier.method and ":" not in tier.method:  # an ASE calculator named module:Class is on no shelf
+        preset = read_entry("calculators", tier.method).get("run", {})
     given = {name: value for name, value in preset.items() if name in Limits.__dataclass_fields__}
     return Limits(**{**campaign.limits.model_dump(), **given})
 
@@ -165,7 +167,7 @@ def _identity(step: Step) -> str:
     return to_json(
         {
             "preset": step.preset and _preset(step.preset),
-            "method": method and [method.name, method.calculator, method.settings],
+            "method": method and method.identity,
             "versions": [qdsurf.__version__, ase_version, method and engine_version(method)],
             "protocol": step.protocol,
             "evaluate": evaluate,

@@ -260,7 +260,7 @@ def _lattice(run: Run, method: Method, limits: Limits, crystal: Crystal) -> floa
                 crystal.atoms.get_chemical_formula(),
                 crystal.atoms.cell.array.round(6),
             ],
-            "method": [method.name, method.calculator, method.settings],
+            "method": method.identity,
             "versions": [qdsurf.__version__, engine_version(method)],
         }
     )

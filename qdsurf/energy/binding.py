@@ -91,8 +91,7 @@ def state_key(state: State, method: Method, fmax: float, steps: int) -> str:
         state.charge,
         None if state.fixed is None else state.fixed.tolist(),
         [state.kind, state.per_formula],
-        [method.name, method.calculator, dict(method.settings), engine_version(method)],
-        [method.added_dispersion, method.charged_cell, method.dielectric],
+        [method.identity, engine_version(method)],
         [fmax, steps],
     ]
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()

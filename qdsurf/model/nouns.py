@@ -397,6 +397,14 @@ class Method:
     added_dispersion: str = ""
     damping: str = ""
 
+    @property
+    def identity(self) -> list[Any]:
+        """All that decides its energies, the version of the engine aside: what caches are keyed by."""
+        return [
+            self.name, self.calculator, dict(self.settings), self.added_dispersion, self.charged_cell,
+            self.dielectric,
+        ]  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reaction:
