@@ -125,7 +125,7 @@ def _round(shell: Shell, ligands: Sequence[Ligand], chosen: NDArray[np.bool_], r
     mobile = np.zeros(len(kinds.molecule), dtype=bool)
     mobile[free] = True
     still = replace(shell, kinds=replace(kinds, molecule=np.where(mobile, kinds.molecule, -1)))
-    wide = still.near(_MARGIN, _SKIN)
+    wide = still.near(_MARGIN, _SKIN).pairs
     # only the free atoms and those near them take part
     part = np.unique(np.concatenate([free, wide.i, wide.j]))
     number = np.full(len(mobile), -1)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qdsurf.attachment.pairs import Kinds, Pairs, near_pairs
+from qdsurf.attachment.near import NearPairs
+from qdsurf.attachment.pairs import Kinds, Pairs
 from qdsurf.attachment.rotations import from_vectors
 
 Array = NDArray[np.float64]
@@ -61,9 +62,9 @@ class Shell:
         """Number of atoms of molecules."""
         return int((self.kinds.molecule >= 0).sum())
 
-    def near(self, margin: float = MARGIN, skin: float = _SKIN) -> Pairs:
-        """Return the pairs of atoms that are near each other."""
-        return near_pairs(self.positions, self.kinds, self.cell, self.periodic, margin, skin)
+    def near(self, margin: float = MARGIN, skin: float = _SKIN) -> NearPairs:
+        """Return the pairs of atoms closer than *margin* times the allowed distance plus *skin* Å."""
+        return NearPairs(self.positions, self.kinds, self.cell, self.periodic, margin, skin)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +94,7 @@ class Overlaps:
 
 def overlaps(shell: Shell) -> Overlaps:
     """Return the pairs of *shell* that are closer than allowed."""
-    pairs = shell.near(1.0, 0.0)
+    pairs = shell.near(1.0, 0.0).pairs
     gap = np.linalg.norm(pairs.vectors(shell.positions), axis=1)
     bad = gap < pairs.allowed - TOLERANCE
     return Overlaps(pairs.i[bad], pairs.j[bad], gap[bad], gap[bad] / pairs.allowed[bad])
@@ -111,8 +112,8 @@ def relax_rigid(shell: Shell, *, steps: int = 120) -> tuple[Shell, int]:
     molecule = kinds.molecule[:moving]
     positions, pivots = shell.positions.copy(), shell.pivots.copy()
     reach = _reach(positions[:moving], pivots, molecule, count)
-    pairs = near_pairs(positions, kinds, shell.cell, shell.periodic, MARGIN, _SKIN)
-    known = positions.copy()
+    near = shell.near()
+    pairs = near.pairs
     shift, turn = np.zeros((count, 3)), np.zeros((count, 3))
     for step in range(steps):
         vectors = pairs.vectors(positions)
@@ -131,10 +132,7 @@ def relax_rigid(shell: Shell, *, steps: int = 120) -> tuple[Shell, int]:
         matrices = from_vectors(turn)
         positions[atoms] = np.einsum("nij,nj->ni", matrices[own], arms) + (pivots + shift)[own]
         pivots = pivots + shift
-        # two atoms that have each gone less than half the skin cannot have met unseen
-        if float(np.square(positions[:moving] - known[:moving]).sum(axis=1).max()) > (_SKIN / 2) ** 2:
-            pairs = near_pairs(positions, kinds, shell.cell, shell.periodic, MARGIN, _SKIN)
-            known = positions.copy()
+        pairs = near.update(positions)
     return replace(shell, positions=positions, pivots=pivots), steps
 
 

@@ -75,41 +75,6 @@ class Pairs:
         return found if self.shift is None else found - self.shift
 
 
-def near_pairs(
-    positions: Array, kinds: Kinds, cell: Array, periodic: tuple[bool, bool], margin: float, skin: float
-) -> Pairs:
-    """Return the pairs closer than *margin* times the allowed distance plus *skin* Å.
-
-    Pairs within one molecule and within the core are left out; a molecule and its own periodic image
-    are a pair. Cost: linear in the number of atoms (k-d tree).
-    """
-    from scipy.spatial import KDTree
-
-    reach = 2 * SMALLEST_RATIO * float(kinds.radius.max()) if len(positions) else 0.0
-    cutoff = max(reach, SMALLEST_HYDROGEN_PAIR) * margin + skin
-    points, parent, moved = images(positions, cell, periodic, cutoff)
-    count = len(positions)
-    tree = KDTree(points, compact_nodes=False, balanced_tree=False)
-    pairs = tree.query_pairs(cutoff, output_type="ndarray")
-    a, b = pairs[:, 0], pairs[:, 1]
-    i, j = parent[a], parent[b]
-    keep = (kinds.molecule[i] != kinds.molecule[j]) & ((a < count) | (b < count))
-    if moved is not None:
-        image = (a < count) != (b < count)
-        # atoms of one molecule meet as images where their lattice vectors differ; else it is a bond
-        own = np.flatnonzero((kinds.molecule[i] == kinds.molecule[j]) & (kinds.molecule[i] >= 0))
-        apart = np.abs(moved[a[own]] - moved[b[own]]).max(axis=1, initial=0.0) > 1e-6
-        keep[own[apart]] = ((a < count) | (b < count))[own[apart]]
-        # a contact across the border is found from both sides
-        keep &= ~image | np.where(a < count, i <= j, j <= i)
-    a, b, i, j = a[keep], b[keep], i[keep], j[keep]
-    allowed = kinds.allowed(i, j)
-    gap = points[a] - points[b]
-    close = np.einsum("ij,ij->i", gap, gap) < (margin * allowed + skin) ** 2
-    shift = None if moved is None else (moved[a] - moved[b])[close]
-    return Pairs(i[close], j[close], shift, allowed[close])
-
-
 def images(
     positions: Array, cell: Array, periodic: tuple[bool, bool], reach: float
 ) -> tuple[Array, Integers, Array | None]:
