@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test lint properties engines clean
+.PHONY: demo test lint properties engines docs clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "qdsurf needs Python 3.11 or later")'
@@ -28,6 +28,10 @@ lint: .venv/ready
 
 engines: .venv/ready
 	$(BIN)/python -m pytest -m 'engine or slow or cluster'
+
+docs: .venv/ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	$(BIN)/python -m pytest tests/test_site.py --site runs/site
 
 clean:
 	rm -rf .venv runs

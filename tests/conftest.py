@@ -17,11 +17,13 @@ settings.load_profile(os.environ.get("QDSURF_CASES", "quick"))
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--demo", default=None, help="folder that `make demo` left, to be checked")
+    parser.addoption("--site", default=None, help="folder that `make docs` left, to be checked")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave the demo's tests out where there is no demo to look at, rather than skip them."""
-    return True if collection_path.name == "test_demo.py" and config.getoption("--demo") is None else None
+    """Leave out the tests of a demo or a site where there is none to look at, rather than skip them."""
+    needed = {"test_demo.py": "--demo", "test_site.py": "--site"}.get(collection_path.name)
+    return True if needed and config.getoption(needed) is None else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
