@@ -62,7 +62,7 @@ def export_binding(
     files |= {
         "README.md": _readme(planned, surface, ligand, code.title, states, notes),
         "run.sh": _run(folders),
-        "job.slurm": slurm_script(f"{ligand.name}-{surface.name}", folders),
+        "job.slurm": slurm_script(f"{ligand.name}-{surface.name}", code, folders),
     }
     whole = {
         "export": key,

@@ -14,6 +14,9 @@ FUNCTIONALS = ("PBE", "PBEsol", "LDA", "PBE0", "HSE06")
 DISPERSIONS = ("none", "D3(BJ)", "TS")
 # A density of states needs denser k-points than an energy.
 DOS_DENSER = 0.5
+# Å: a vacuum level is read where the potential is flat; the manual of VASP asks for 8 to 12 Å on either side
+# (https://www.vasp.at/wiki/Computing_the_work_function).
+FLAT_VACUUM = 20.0
 _KEYS: dict[str, type | tuple[type, ...]] = {
     "title": str,
     "functional": str,

@@ -28,6 +28,8 @@ class Written:
         File that a finished run leaves.
     needs
         What the user has to bring.
+    again
+        How an unfinished relaxation goes on; "" where that is not known.
     notes
         What to know before running it.
     electrons
@@ -40,6 +42,7 @@ class Written:
     command: str = ""
     expect: str = ""
     needs: tuple[str, ...] = ()
+    again: str = ""
     notes: tuple[str, ...] = ()
     electrons: int = 0
     functions: int = 0
@@ -74,6 +77,12 @@ class Code:
         Whether the file holds a net charge: false for most structure files.
     collected
         Whether `collect` reads its outputs.
+    parallel
+        By MPI ("mpi"), by threads ("threads"), or by processes that the code starts itself ("own").
+    smearing
+        Form of the smearing that is written; "" for none.
+    hamiltonian
+        Method of a code that has its own, whatever the functional of the preset; "" for density functionals.
     checked
         How it is known that the code accepts what is written.
     """
@@ -90,6 +99,9 @@ class Code:
     spin_orbit: bool = False
     charged: bool = True
     collected: bool = False
+    parallel: Literal["mpi", "threads", "own"] = "mpi"
+    smearing: str = "Gaussian"
+    hamiltonian: str = ""
     checked: str = ""
     home: str = field(default="")
 
@@ -108,11 +120,11 @@ CODES: Mapping[str, Code] = {
     ),
     "cp2k": Code(
         title="CP2K", writer="cp2k", purposes=SPECTRA, finite="corrected", cell=True, dipole=True,
-        collected=True, checked="run: CP2K 2023.1", home="https://manual.cp2k.org",
+        collected=True, smearing="Fermi", checked="run: CP2K 2023.1", home="https://manual.cp2k.org",
     ),
     "gpaw": Code(
         title="GPAW", writer="gpaw", purposes=SPECTRA, functionals=("PBE", "PBEsol", "LDA"), cell=True,
-        dipole=True, collected=True, checked="run: GPAW 22.8", home="https://gpaw.readthedocs.io",
+        dipole=True, collected=True, smearing="Fermi", checked="run: GPAW 22.8", home="https://gpaw.readthedocs.io",
     ),
     "abinit": Code(
         title="ABINIT", writer="abinit", functionals=("PBE", "PBEsol", "LDA"), finite="box", cell=True,
@@ -120,20 +132,21 @@ CODES: Mapping[str, Code] = {
     ),
     "siesta": Code(
         title="SIESTA", writer="siesta", functionals=("PBE", "PBEsol", "LDA"), finite="corrected", cell=True,
-        dipole=True, spin_orbit=True, checked="read by sisl and ASE; SIESTA itself not run",
+        dipole=True, spin_orbit=True, smearing="Fermi", checked="read by sisl and ASE; SIESTA itself not run",
         home="https://docs.siesta-project.org",
     ),
     "orca": Code(
         title="ORCA", writer="orca", functionals=("PBE", "PBE0"), periodic=False, collected=True,
+        parallel="own", smearing="",
         checked="read by ASE; ORCA itself not run", home="https://www.faccts.de/docs/orca",
     ),
     "pyscf": Code(
         title="PySCF", writer="pyscf", functionals=("PBE", "PBEsol", "LDA", "PBE0", "HSE06"), periodic=False,
-        collected=True, checked="run: PySCF 2.14", home="https://pyscf.org",
+        collected=True, parallel="threads", smearing="", checked="run: PySCF 2.14", home="https://pyscf.org",
     ),
     "dftbplus": Code(
         title="DFTB+ with GFN1-xTB", writer="dftbplus", dispersions=("none", "D3(BJ)"), cell=True,
-        functionals=("PBE", "PBEsol", "LDA"),
+        functionals=("PBE", "PBEsol", "LDA"), parallel="threads", smearing="Fermi", hamiltonian="GFN1-xTB",
         checked="read by ASE and by the hsd parser of DFTB+; DFTB+ itself not run",
         home="https://dftbplus.org/documentation",
     ),
@@ -144,10 +157,11 @@ CODES: Mapping[str, Code] = {
     ),
     "xtb": Code(
         title="xtb (GFN2)", writer="xtb", periodic=False, functionals=("PBE", "PBEsol", "LDA"),
-        collected=True, checked="run: xtb 6.5.1", home="https://xtb-docs.readthedocs.io",
+        collected=True, parallel="threads", smearing="", hamiltonian="GFN2-xTB", checked="run: xtb 6.5.1", home="https://xtb-docs.readthedocs.io",
     ),
     "lammps": Code(
-        title="LAMMPS data", writer="lammps", purposes=("static",), checked="run: LAMMPS of January 2022",
+        title="LAMMPS data", writer="lammps", purposes=("static",), smearing="",
+        hamiltonian="electrostatics of formal charges", checked="run: LAMMPS of January 2022",
         home="https://docs.lammps.org",
     ),
     "cif": Code(title="CIF", writer="structures", purposes=(), finite="box", charged=False,
@@ -216,10 +230,25 @@ def check(code: Code, system: System, calculation: Calculation, purpose: str) ->
         raise AskError(f"{code.title} is not written with spin-orbit coupling; codes that are: {able}")
     if system.cell_relaxed and not code.cell:
         raise AskError(f"{code.title} is not written to relax a cell, which {system.name} needs")
-    if system.dipole and not code.dipole and calculation.dipole:
+    _check_dipole(code, system, calculation, purpose)
+    _check_charge(code, system, calculation)
+
+
+def _check_dipole(code: Code, system: System, calculation: Calculation, purpose: str) -> None:
+    """Refuse a dipole correction that was asked for and cannot be."""
+    if not calculation.dipole:
+        return
+    if system.charge and system.kind == "slab":
+        raise AskError(
+            f"{system.name} has charge {system.charge:+d}: its dipole depends on the origin, and there is no "
+            "dipole correction of it; leave dipole= out"
+        )
+    # the states of a reaction are molecules and crystals too
+    if system.kind != "slab" and purpose != "binding":
+        raise AskError(f"a dipole correction is for slabs; {system.name} is a {system.kind}")
+    if not code.dipole:
         able = ", ".join(k for k, c in CODES.items() if c.dipole)
         raise AskError(f"{code.title} has no dipole correction; codes that have: {able}")
-    _check_charge(code, system, calculation)
 
 
 def _check_file(code: Code, system: System, purpose: str) -> None:

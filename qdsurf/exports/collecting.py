@@ -196,7 +196,7 @@ def read_run(folder: Path, manifest: dict[str, Any]) -> Run:
     warnings = [f"{name} differs from what export wrote" for name in changed(folder, manifest)]
     status: Status = "done"
     if not found.ended:
-        failed = any(w in found.reason.lower() for w in ("abort", "error", "bad news", "failed"))
+        failed = any(w in found.reason.lower() for w in ("abort", "abnormal", "error", "bad news", "failed"))
         nothing = not found.reason and found.energy is None
         status = "not started" if nothing else ("failed" if failed else "unfinished")
     elif found.energy is None:

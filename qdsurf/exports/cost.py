@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from qdsurf.exports.calculation import Calculation
 from qdsurf.exports.codes import Written
-from qdsurf.exports.system import System
+from qdsurf.exports.system import System, kpoint_pairs
 
 # eV Å^2: hbar^2 / (2 m), CODATA 2018
 KINETIC = 3.8099821161
+# eV: a cutoff above it is that of a density grid (CP2K, SIESTA), not of orbitals.
+DENSITY_GRID = 1500.0
 # Empty bands that plane-wave codes carry along, as a share of the occupied ones.
 _EMPTY = 0.2
 # Copies of the wave functions that an iterative eigensolver holds, and of a dense matrix that a localised
@@ -62,15 +64,14 @@ def estimate(system: System, calculation: Calculation, written: Written) -> Cost
     >>> estimate(system, calculation, Written(files={}, electrons=8)).bands
     5
     """
-    total = math.prod(system.kpoints)
-    kpoints = total // 2 + 1 if total > 1 else 1
+    kpoints = len(kpoint_pairs(system.kpoints))
     spins = 2 if system.unpaired else 1
     if written.functions:
         functions, bands = written.functions, math.ceil(written.electrons / 2)
-        memory = _MATRICES * functions**2 * (16 if total > 1 else 8) * spins * kpoints / 1e9
+        memory = _MATRICES * functions**2 * (16 if kpoints > 1 else 8) * spins * kpoints / 1e9
     else:
         # tight numerical orbitals and grids are compared with plane waves of 400 eV
-        wave = math.sqrt((calculation.cutoff if 0 < calculation.cutoff < 1500 else 400.0) / KINETIC)
+        wave = math.sqrt((calculation.cutoff if 0 < calculation.cutoff < DENSITY_GRID else 400.0) / KINETIC)
         functions = math.ceil(abs(system.atoms.cell.volume) * wave**3 / (6 * math.pi**2))
         bands = math.ceil(written.electrons / 2 * (1 + _EMPTY))
         if calculation.spin_orbit:

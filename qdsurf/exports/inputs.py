@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from qdsurf.errors import AskError
-from qdsurf.exports.calculation import DOS_DENSER, PURPOSES, Calculation, load_calculation
+from qdsurf.exports.calculation import DOS_DENSER, FLAT_VACUUM, PURPOSES, Calculation, load_calculation
 from qdsurf.exports.codes import Code, Written, check, find_code
 from qdsurf.exports.cost import Cost, estimate
 from qdsurf.exports.folder import put, refuse
@@ -107,6 +107,8 @@ def export(
     target = Path(folder)
     refuse(target, force)
     calculation = load_calculation(preset, key, **overrides)
+    if purpose == "workfunction" and "vacuum" not in overrides:
+        calculation = replace(calculation, vacuum=max(calculation.vacuum, FLAT_VACUUM))
     arguments = {"code": key, "purpose": purpose, "preset": preset, "fixed_layers": fixed_layers, **overrides}
     if purpose == "binding":
         from qdsurf.exports.binding import export_binding
@@ -169,7 +171,7 @@ def one(
     files = dict(written.files)
     files["README.md"] = readme(code, system, calculation, purpose, written, cost, recipe)
     if runs:
-        files |= {"run.sh": run_script(written), "job.slurm": slurm_script(system.name)}
+        files |= {"run.sh": run_script(written, code), "job.slurm": slurm_script(system.name, code)}
     ordered = system.sorted_by_element() if key == "vasp" else system
     manifest = {
         "export": key,

@@ -8,7 +8,7 @@ from typing import Any
 
 from qdsurf.exports.calculation import Calculation
 from qdsurf.exports.codes import Code, Written
-from qdsurf.exports.cost import Cost
+from qdsurf.exports.cost import DENSITY_GRID, Cost
 from qdsurf.exports.system import System
 
 _PURPOSES = {
@@ -20,16 +20,20 @@ _PURPOSES = {
 }
 
 
-def run_script(written: Written) -> str:
-    """Return the script that runs one folder."""
+_PARALLEL = {"mpi": "MPI='mpirun -np 32'", "threads": "OMP_NUM_THREADS=32", "own": "NPROCS=32"}
+
+
+def run_script(written: Written, code: Code) -> str:
+    """Return the script that runs one folder of *code*."""
     return (
-        "#!/usr/bin/env bash\n# Runs this folder. MPI='mpirun -np 32' runs it in parallel.\n"
-        f'set -euo pipefail\ncd "$(dirname "$0")"\n{written.command}\n'
+        f"#!/usr/bin/env bash\n# Runs this folder. {_PARALLEL[code.parallel]} runs it in parallel.\n"
+        'set -euo pipefail\ncd "$(dirname "$0")"\n'
+        f"# shellcheck disable=SC2086  # a variable may hold several words\n{written.command}\n"
     )
 
 
-def slurm_script(name: str, folders: Sequence[str] = ()) -> str:
-    """Return a Slurm job: one task for a folder, or an array over *folders*."""
+def slurm_script(name: str, code: Code, folders: Sequence[str] = ()) -> str:
+    """Return a Slurm job for *code*: one task for a folder, or an array over *folders*."""
     short = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:40]
     array = f"#SBATCH --array=1-{len(folders)}\n" if folders else ""
     if folders:
@@ -37,12 +41,16 @@ def slurm_script(name: str, folders: Sequence[str] = ()) -> str:
         run = f'folders=({listed})\nbash "${{folders[$((SLURM_ARRAY_TASK_ID - 1))]}}/run.sh"\n'
     else:
         run = "bash run.sh\n"
+    tasks, threads, setting = {
+        "mpi": (32, 1, 'export OMP_NUM_THREADS=1\nexport MPI="${MPI:-srun}"\n'),
+        "threads": (1, 32, 'export OMP_NUM_THREADS="${SLURM_CPUS_PER_TASK:-1}"\n'),
+        "own": (32, 1, 'export OMP_NUM_THREADS=1\nexport NPROCS="${SLURM_NTASKS:-1}"\n'),
+    }[code.parallel]
     return (
-        f"#!/usr/bin/env bash\n#SBATCH --job-name={short}\n#SBATCH --nodes=1\n#SBATCH --ntasks-per-node=32\n"
-        f"#SBATCH --cpus-per-task=1\n#SBATCH --time=24:00:00\n{array}"
-        "# Load the modules of your machine here, and set account, partition and the tasks of a node above.\n"
-        'set -euo pipefail\ncd "${SLURM_SUBMIT_DIR:-.}"\nexport OMP_NUM_THREADS=1\n'
-        f'export MPI="${{MPI:-srun}}"\n{run}'
+        f"#!/usr/bin/env bash\n#SBATCH --job-name={short}\n#SBATCH --nodes=1\n"
+        f"#SBATCH --ntasks-per-node={tasks}\n#SBATCH --cpus-per-task={threads}\n#SBATCH --time=24:00:00\n"
+        f"{array}# Load the modules of your machine here, and set account, partition and cores above.\n"
+        f'set -euo pipefail\ncd "${{SLURM_SUBMIT_DIR:-.}}"\n{setting}{run}'
     )
 
 
@@ -70,7 +78,7 @@ def readme(
     if cost is None:
         lines += ["A structure file; nothing to run.", ""]
     else:
-        lines += _calculation(system, calculation, purpose, cost)
+        lines += _calculation(code, system, calculation, purpose, cost)
         lines += ["## To run", ""]
         lines += [f"You bring: {need}." for need in written.needs]
         lines += [
@@ -80,6 +88,7 @@ def readme(
             "",
         ]
         lines += [f"A finished run leaves `{written.expect}`."]
+        lines += [f"To go on with an unfinished one: {written.again}."] if written.again else []
         lines += [_expected(code, purpose), ""]
     notes = [*written.notes, *(cost.warnings if cost else ())]
     if notes:
@@ -105,24 +114,46 @@ def _expected(code: Code, purpose: str) -> str:
     return what + back
 
 
-def _calculation(system: System, calculation: Calculation, purpose: str, cost: Cost) -> list[str]:
+def _calculation(code: Code, system: System, calculation: Calculation, purpose: str, cost: Cost) -> list[str]:
     """Return the section that says what is computed."""
     mesh = "x".join(map(str, system.kpoints))
-    dipole = "with" if system.dipole else "no"
+    purposely = _PURPOSES[purpose].capitalize()
+    lines = ["## What is computed", ""]
+    if code.hamiltonian:
+        lines += [f"{purposely}: {code.hamiltonian}, whatever the functional of the preset.", ""]
+    else:
+        lines += [f"{purposely}: {calculation.title} (preset {calculation.name}).", ""]
+        lines += [
+            f"- functional {calculation.functional}, dispersion {calculation.dispersion}, spin-orbit "
+            f"coupling {'on' if calculation.spin_orbit else 'off'}",
+            f"- {_basis(code, calculation)}",
+        ]
+    if code.periodic:
+        lines += [
+            f"- k-points {mesh} with Gamma ({calculation.kpoint_spacing:g} 1/Å at most), "
+            f"{'with' if system.dipole and code.dipole else 'no'} dipole correction",
+        ]
+    if code.smearing and calculation.smearing_width:
+        lines += [f"- {code.smearing} smearing {calculation.smearing_width:g} eV"]
+    tolerances = f"energy to {calculation.energy_tolerance:g} eV"
+    if purpose in ("relax", "binding"):
+        tolerances += f", forces to {calculation.force_tolerance:g} eV/Å in at most {calculation.steps} steps"
     return [
-        "## What is computed",
-        "",
-        f"{_PURPOSES[purpose].capitalize()}: {calculation.title} (preset {calculation.name}).",
-        "",
-        f"- functional {calculation.functional}, dispersion {calculation.dispersion}, spin-orbit coupling "
-        f"{'on' if calculation.spin_orbit else 'off'}",
-        f"- k-points {mesh} with Gamma ({calculation.kpoint_spacing:g} 1/Å at most), "
-        f"{dipole} dipole correction",
-        f"- cutoff {calculation.cutoff:g} eV (0: that of the potentials), "
-        f"basis {calculation.basis or 'none'}",
-        f"- Gaussian smearing {calculation.smearing_width:g} eV; energy to "
-        f"{calculation.energy_tolerance:g} eV, forces to {calculation.force_tolerance:g} eV/Å",
+        *lines,
+        f"- {tolerances}",
         f"- cost, to the order of magnitude: {cost.electrons} electrons, {cost.functions} basis functions or "
         f"plane waves, {cost.bands} bands, {cost.kpoints} k-points, {cost.memory:.2g} GB",
         "",
     ]
+
+
+def _basis(code: Code, calculation: Calculation) -> str:
+    """Return what the orbitals and the density are expanded in."""
+    said = [f"basis {calculation.basis}"] if calculation.basis else []
+    if calculation.cutoff:
+        # CP2K and SIESTA expand only the density in plane waves
+        what = " of the density grid" if calculation.cutoff > DENSITY_GRID else ""
+        said.append(f"cutoff {calculation.cutoff:g} eV{what}")
+    if not said:
+        said.append("cutoffs of the pseudopotentials")
+    return ", ".join(said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -135,6 +136,8 @@ def prepare(
     if kind == "slab":
         raised(work, calculation.vacuum, height)
     electrons = int(work.numbers.sum()) - charge
+    # the dipole of a charged slab depends on the origin
+    wanted = uneven(work) if calculation.dipole is None else calculation.dipole
     return System(
         name=name,
         atoms=work,
@@ -144,7 +147,7 @@ def prepare(
         kind=kind,
         kpoints=mesh(work.cell.array, kind, calculation.kpoint_spacing),
         unpaired=unpaired_electrons(electrons, calculation.unpaired),
-        dipole=kind == "slab" and (calculation.dipole if calculation.dipole is not None else uneven(work)),
+        dipole=kind == "slab" and not charge and wanted,
         outer=np.asarray(atoms.arrays.get("role", np.full(len(atoms), "core")) != "core", dtype=bool),
         cell_relaxed=cell_relaxed,
     )
@@ -267,6 +270,20 @@ def mesh(cell: NDArray[np.float64], kind: Kind, spacing: float) -> tuple[int, in
     # A spacing met but for rounding does not ask for one point more.
     a, b, c = (max(1, math.ceil(length / spacing - 1e-6)) for length in lengths)
     return (a, b, 1 if kind == "slab" else c)
+
+
+def kpoint_pairs(divisions: tuple[int, int, int]) -> list[tuple[tuple[int, int, int], int]]:
+    """Return (index of a point, weight) of the mesh that contains Gamma, with k and -k as one.
+
+    >>> len(kpoint_pairs((2, 2, 1))), len(kpoint_pairs((3, 3, 1)))
+    (4, 5)
+    """
+    found = []
+    for point in itertools.product(*(range(n) for n in divisions)):
+        minus = tuple(-i % n for i, n in zip(point, divisions, strict=True))
+        if point <= minus:
+            found.append((point, 1 if point == minus else 2))
+    return found  # type: ignore[return-value]
 
 
 def unpaired_electrons(electrons: int, wanted: int | None) -> int:

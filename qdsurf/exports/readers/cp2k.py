@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qdsurf.exports.readers.found import Found, Spectrum, edges
+from qdsurf.exports.readers.found import Found, Spectrum, edges, last_frame, text_of
 from qdsurf.exports.writers.texts import BOHR, HARTREE
 
 _ENERGY = re.compile(r"ENERGY\| Total FORCE_EVAL .*?:\s+(-?\d\S+)")
@@ -22,10 +22,9 @@ _RELAXED = ("GEOMETRY OPTIMIZATION COMPLETED", "CELL OPTIMIZATION COMPLETED")
 
 def read(folder: Path, manifest: dict[str, Any]) -> Found:
     """Return what cp2k.out and the files beside it say."""
-    path = folder / "cp2k.out"
-    if not path.is_file():
+    text = text_of(folder / "cp2k.out")
+    if text is None:
         return Found(ended=False)
-    text = path.read_text(encoding="utf-8", errors="replace")
     ended = "PROGRAM ENDED AT" in text
     energies = _ENERGY.findall(text)
     blocks = _FORCES.findall(text)
@@ -51,7 +50,7 @@ def read(folder: Path, manifest: dict[str, Any]) -> Found:
         lumo=lumo,
         potential=_potential(folder),
         spectrum=_spectrum(folder),
-        atoms=_atoms(folder, manifest),
+        atoms=last_frame(folder / "qdsurf-pos-1.xyz", manifest),
     )
 
 
@@ -124,15 +123,3 @@ def _potential(folder: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]] 
     values, atoms = read_cube_data(str(cubes[-1]))
     average = np.asarray(values).mean(axis=(0, 1)) * HARTREE
     return np.linspace(0, atoms.cell.array[2, 2], len(average), endpoint=False), average
-
-
-def _atoms(folder: Path, manifest: dict[str, Any]) -> Any:
-    """Return the last structure of the relaxation; None where there was none."""
-    path = folder / "qdsurf-pos-1.xyz"
-    if not path.is_file():
-        return None
-    from ase.io import read as read_by_ase
-
-    atoms: Any = read_by_ase(path, index=-1, format="xyz")
-    atoms.set_cell(manifest["system"]["cell"])
-    return atoms

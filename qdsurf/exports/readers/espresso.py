@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qdsurf.exports.readers.found import Found, Spectrum, edges
+from qdsurf.exports.readers.found import Found, Spectrum, edges, text_of
 from qdsurf.exports.writers.texts import BOHR, RYDBERG
 
 
 def read(folder: Path, manifest: dict[str, Any]) -> Found:
     """Return what pw.out and the files beside it say."""
     path = folder / "pw.out"
-    if not path.is_file():
+    text = text_of(path)
+    if text is None:
         return Found(ended=False)
-    text = path.read_text(encoding="utf-8", errors="replace")
     ended = "JOB DONE" in text
     fermi = _fermi(text)
     converged = "convergence NOT achieved" not in text and "convergence has been achieved" in text

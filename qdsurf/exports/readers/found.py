@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,3 +86,31 @@ def edges(
         float(occupied.max()) if len(occupied) else None,
         float(empty.min()) if len(empty) else None,
     )
+
+
+def text_of(path: Path) -> str | None:
+    """Return the text of an output; None where the file is not there."""
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
+
+
+def last_number(pattern: str, text: str) -> float | None:
+    """Return the number that *pattern* catches last in *text*; None where it catches none."""
+    found = re.findall(pattern, text, re.M)
+    return float(found[-1]) if found else None
+
+
+def last_line(pattern: str, text: str) -> str:
+    """Return the last line of *text* with *pattern*, in which a program says why it stopped."""
+    lines = re.findall(rf"^.*(?:{pattern}).*$", text, re.M | re.I)
+    return lines[-1].strip()[:200] if lines else "the output ends early"
+
+
+def last_frame(path: Path, manifest: dict[str, Any]) -> Any:
+    """Return the last structure of an XYZ file, in the cell of the input; None where there is no file."""
+    if not path.is_file():
+        return None
+    from ase.io import read as read_by_ase
+
+    atoms: Any = read_by_ase(path, index=-1, format="xyz")
+    atoms.set_cell(manifest["system"]["cell"])
+    return atoms

@@ -8,69 +8,62 @@ from typing import Any
 
 import numpy as np
 
-from qdsurf.exports.readers.found import Found, edges
+from qdsurf.exports.readers.found import Found, edges, last_frame, last_line, last_number, text_of
 from qdsurf.exports.writers.texts import BOHR, HARTREE
 
 _LEVELS = re.compile(r"^\s+\d+\s+(\d\.\d{4})\s+-?\d+\.\d+\s+(-?\d+\.\d+)\s*$", re.M)
+_FAILURES = r"ERROR|aborting|error termination|not fully converged"
 
 
 def read(folder: Path, manifest: dict[str, Any]) -> Found:
-    """Return what orca.out and orca.engrad say."""
-    path = folder / "orca.out"
-    if not path.is_file():
+    """Return what orca.out and the files beside it say; run.sh names them job.*."""
+    text = text_of(folder / "orca.out")
+    if text is None:
         return Found(ended=False)
-    text = path.read_text(encoding="utf-8", errors="replace")
     ended = "ORCA TERMINATED NORMALLY" in text
-    energies = re.findall(r"FINAL SINGLE POINT ENERGY\s+(-?\d+\.\d+)", text)
-    converged = "SCF NOT CONVERGED" not in text and bool(energies)
-    if manifest["purpose"] in ("relax", "binding"):
-        converged = converged and "THE OPTIMIZATION HAS CONVERGED" in text
-    homo = lumo = None
-    at = text.rfind("ORBITAL ENERGIES")
-    if at >= 0:
-        end = text.find("MULLIKEN", at)
-        rows = np.array(_LEVELS.findall(text[at : end if end > 0 else None]), dtype=float).reshape(-1, 2)
-        if len(rows):
-            homo, lumo = edges(rows[:, 1], rows[:, 0])
-    charge = re.findall(r"Total Charge\s+Charge\s+\.{2,}\s+(-?\d+)", text)
+    homo, lumo = _levels(text)
+    energy = last_number(r"FINAL SINGLE POINT ENERGY\s+(-?\d+\.\d+)", text)
     return Found(
         ended=ended,
-        reason="" if ended else _why(text),
-        energy=float(energies[-1]) * HARTREE if energies else None,
-        forces=_forces(folder, len(manifest["system"]["order"])),
-        converged=converged if energies else None,
-        charge=float(charge[-1]) if charge else None,
+        reason="" if ended else last_line(_FAILURES, text),
+        energy=None if energy is None else energy * HARTREE,
+        forces=_forces(_beside(folder, ".engrad"), len(manifest["system"]["order"])),
+        converged=None if energy is None else _converged(text, manifest["purpose"]),
+        charge=last_number(r"Total Charge\s+Charge\s+\.{2,}\s+(-?\d+)", text),
         homo=homo,
         lumo=lumo,
-        atoms=_atoms(folder, manifest),
+        atoms=last_frame(_beside(folder, ".xyz"), manifest),
     )
 
 
-def _why(text: str) -> str:
-    """Return the line in which ORCA says what went wrong."""
-    words = re.findall(r"^.*(?:ERROR|aborting|error termination|not fully converged).*$", text, re.M | re.I)
-    return words[-1].strip()[:200] if words else "the output ends early"
+def _beside(folder: Path, ending: str) -> Path:
+    """Return the file that ORCA leaves beside its input."""
+    made = folder / f"job{ending}"
+    return made if made.is_file() else folder / f"orca{ending}"
 
 
-def _forces(folder: Path, count: int) -> Any:
-    """Return minus the gradient of orca.engrad, in eV/Å."""
-    path = folder / "orca.engrad"
-    if not path.is_file():
-        return None
-    block = re.search(r"gradient.*?\n#\s*\n((?:\s*-?\d\S*\s*\n)+)", path.read_text())
+def _converged(text: str, purpose: str) -> bool:
+    """Return whether the last self-consistent cycle converged, and the relaxation where there was one."""
+    last = text[text.rfind("FINAL SINGLE POINT ENERGY") :].partition("\n")[0]
+    if "SCF NOT CONVERGED" in text or "not fully converged" in last:
+        return False
+    return purpose not in ("relax", "binding") or "THE OPTIMIZATION HAS CONVERGED" in text
+
+
+def _levels(text: str) -> tuple[float | None, float | None]:
+    """Return the highest occupied and the lowest empty level of both spins."""
+    at = text.rfind("ORBITAL ENERGIES")
+    end = text.find("MULLIKEN", at)
+    found = _LEVELS.findall(text[at : end if end > 0 else None]) if at >= 0 else []
+    rows = np.array(found, dtype=float).reshape(-1, 2)
+    return edges(rows[:, 1], rows[:, 0])
+
+
+def _forces(path: Path, count: int) -> Any:
+    """Return minus the gradient of the file *path*, in eV/Å."""
+    text = text_of(path)
+    block = re.search(r"gradient.*?\n#\s*\n((?:\s*-?\d\S*\s*\n)+)", text) if text else None
     if block is None:
         return None
     values = np.array(block[1].split(), dtype=float)
     return -values.reshape(-1, 3) * HARTREE / BOHR if len(values) == 3 * count else None
-
-
-def _atoms(folder: Path, manifest: dict[str, Any]) -> Any:
-    """Return the relaxed structure that ORCA leaves in orca.xyz."""
-    path = folder / "orca.xyz"
-    if not path.is_file():
-        return None
-    from ase.io import read as read_by_ase
-
-    atoms: Any = read_by_ase(path, format="xyz")
-    atoms.set_cell(manifest["system"]["cell"])
-    return atoms

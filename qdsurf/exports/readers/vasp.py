@@ -17,7 +17,7 @@ def read(folder: Path, manifest: dict[str, Any]) -> Found:
     """Return what vasprun.xml and LOCPOT say."""
     path = folder / "vasprun.xml"
     if not path.is_file() or not path.stat().st_size:
-        started = (folder / "vasp.out").is_file() or (folder / "OUTCAR").is_file()
+        started = any((folder / name).is_file() for name in ("vasp.out", "OUTCAR", "start/vasp.out"))
         return Found(ended=False, reason=_why(folder) if started else "")
     try:
         from pymatgen.io.vasp.outputs import Vasprun
@@ -60,8 +60,9 @@ def read(folder: Path, manifest: dict[str, Any]) -> Found:
 
 def _why(folder: Path) -> str:
     """Return the last words of VASP's own output, where it stopped with an error."""
-    path = folder / "vasp.out"
-    if not path.is_file():
+    # start/ holds the run that converges the orbitals before the dipole correction is on
+    path = next((p for p in (folder / "vasp.out", folder / "start" / "vasp.out") if p.is_file()), None)
+    if path is None:
         return "stopped before vasprun.xml was complete"
     lines = [x.strip(" |*\n") for x in path.read_text(errors="replace").splitlines()]
     marked = [x for x in lines if "error" in x.lower() or "VERY BAD NEWS" in x]

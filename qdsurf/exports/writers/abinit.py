@@ -7,6 +7,9 @@ from qdsurf.exports.codes import Written
 from qdsurf.exports.system import System
 from qdsurf.exports.writers.texts import BOHR, HARTREE, core_notes, held, spin_orbit_note, valence, vectors
 
+# LDA of Perdew and Wang, PBE, and PBEsol of libxc (exchange 116, correlation 133)
+_FUNCTIONALS = {"LDA": 7, "PBE": 11, "PBEsol": -116133}
+
 
 def write(system: System, calculation: Calculation, purpose: str) -> Written:
     """Return the input of ABINIT; see https://docs.abinit.org/variables for each variable."""
@@ -28,6 +31,8 @@ def write(system: System, calculation: Calculation, purpose: str) -> Written:
         "typat\n" + _folded([str(places[s]) for s in atoms.get_chemical_symbols()]),
         f"xred\n{vectors(atoms.get_scaled_positions(wrap=False))}",
         f"ecut {calculation.cutoff / HARTREE:.4f}",
+        # said, so that potentials made for another functional are not computed with theirs
+        f"ixc {_FUNCTIONALS[calculation.functional]}",
         f"kptopt 1\nngkpt {' '.join(map(str, system.kpoints))}\nnshiftk 1\nshiftk 0.0 0.0 0.0",
         f"occopt 7\ntsmear {calculation.smearing_width / HARTREE:.6f}",
         f"nstep 200\ntoldfe {calculation.energy_tolerance / HARTREE:.4e}"

@@ -80,6 +80,8 @@ def _control(system: System, calculation: Calculation, purpose: str) -> str:
         ]
         if system.cell_relaxed:
             lines.append("relax_unit_cell full")
+    else:
+        lines.append("compute_forces .true.")
     return "\n".join(lines) + "\n"
 
 

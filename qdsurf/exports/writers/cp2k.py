@@ -9,7 +9,7 @@ import numpy as np
 from qdsurf.errors import AskError
 from qdsurf.exports.calculation import Calculation, Potential, load_potentials
 from qdsurf.exports.codes import Written
-from qdsurf.exports.system import System
+from qdsurf.exports.system import System, kpoint_pairs
 from qdsurf.exports.writers.texts import (
     BOHR,
     HARTREE,
@@ -52,6 +52,7 @@ def write(system: System, calculation: Calculation, purpose: str) -> Written:
         files={"cp2k.inp": text.rstrip() + "\n"},
         command="${MPI:-} ${CP2K:-cp2k.psmp} -i cp2k.inp -o cp2k.out",
         expect="cp2k.out",
+        again="${CP2K:-cp2k.psmp} -i qdsurf-1.restart -o cp2k.out" if purpose in ("relax", "binding") else "",
         needs=(
             "CP2K_DATA_DIR, where the installation does not set it: BASIS_MOLOPT, GTH_POTENTIALS, dftd3.dat",
         ),
@@ -121,16 +122,12 @@ def _kpoints(system: System) -> list[str]:
     """Return the k-points one by one, so that the mesh contains Gamma in every version of CP2K."""
     if system.kpoints == (1, 1, 1):
         return []
-    na, nb, nc = system.kpoints
-    rows = []
-    for i in range(na):
-        for j in range(nb):
-            for k in range(nc):
-                # of k and -k one is enough
-                minus = ((-i) % na, (-j) % nb, (-k) % nc)
-                if (i, j, k) <= minus:
-                    weight = 1 if (i, j, k) == minus else 2
-                    rows.append(f"    KPOINT {_half(i, na)} {_half(j, nb)} {_half(k, nc)} {weight}")
+    rows = [
+        "    KPOINT "
+        + " ".join(_half(i, n) for i, n in zip(point, system.kpoints, strict=True))
+        + f" {weight}"
+        for point, weight in kpoint_pairs(system.kpoints)
+    ]
     return ["  &KPOINTS", "    SCHEME GENERAL", "    SYMMETRY OFF", *rows, "  &END KPOINTS"]
 
 

@@ -40,7 +40,8 @@ def write(system: System, calculation: Calculation, purpose: str) -> Written:
         f"  Filling = Fermi {{\n    Temperature [Kelvin] = {calculation.smearing_width / _KELVIN:.1f}\n  }}\n"
         f"{_kpoints(system)}}}\n\n"
         "Options {\n  WriteDetailedOut = Yes\n  WriteResultsTag = Yes\n}\n\n"
-        "Analysis {\n  PrintForces = Yes\n}\n\nParserOptions {\n  ParserVersion = 11\n}\n"
+        # the keys are those of parser version 11 (DFTB+ 22.1), which later versions translate
+        "Analysis {\n  CalculateForces = Yes\n}\n\nParserOptions {\n  ParserVersion = 11\n}\n"
     )
     notes = [
         "GFN1-xTB has its own Hamiltonian and dispersion: functional and cutoffs of the preset are not used; "
@@ -52,7 +53,7 @@ def write(system: System, calculation: Calculation, purpose: str) -> Written:
         notes.append("xTB in DFTB+ is not spin polarised: the unpaired electron is smeared over two spins")
     return Written(
         files={"dftb_in.hsd": text, "geometry.gen": geometry.getvalue()},
-        command="${MPI:-} ${DFTB:-dftb+} > dftb.out",
+        command="${DFTB:-dftb+} > dftb.out",
         expect="detailed.out",
         needs=("DFTB+ 22.1 or later, built with tblite",),
         notes=tuple(notes),

@@ -40,6 +40,8 @@ def write(system: System, calculation: Calculation, purpose: str) -> Written:
         expect="pw.out",
         needs=(f"pseudopotentials in the folder PSEUDO_DIR: {names}; "
                "SSSP efficiency: https://www.materialscloud.org/discover/sssp",),
+        again="set restart_mode = 'restart' in pw.in and run it again, on as many processes; after a kill "
+        "start from the last positions of pw.out instead" if purpose in ("relax", "binding") else "",
         notes=(*core_notes(potentials), *spin_orbit_note(system, calculation, purpose)),
         electrons=valence(system, potentials),
     )  # fmt: skip

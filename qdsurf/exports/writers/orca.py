@@ -32,11 +32,11 @@ def write(system: System, calculation: Calculation, purpose: str) -> Written:
     lines.append("*")
     return Written(
         files={"orca.inp": "\n".join(lines) + "\n"},
-        command="${ORCA:-orca} orca.inp > orca.out",
+        # the number of processes is known where it runs, so that job.inp is made there
+        command='{ echo "%pal nprocs ${NPROCS:-1} end"; cat orca.inp; } > job.inp && '
+        "${ORCA:-orca} job.inp > orca.out",
         expect="orca.out",
-        needs=(
-            "ORCA 5 or later; in parallel ORCA wants its full path in the variable ORCA and a block %pal",
-        ),
+        needs=("ORCA 5 or later; NPROCS=8 runs it on 8 cores, for which ORCA must be its full path",),
         notes=(*core_notes(potentials), *spin_orbit_note(system, calculation, purpose)),
         electrons=valence(system, potentials),
         functions=functions(system, potentials),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from qdsurf.exports.writers.texts import core_notes, spin_orbit_note, valence
 
 # D3(BJ) of HSE06 (doi:10.1002/jcc.21759 and its continuation); VASP knows those of PBE, PBEsol and PBE0.
 _HSE06_D3 = {"VDW_A1": 0.383, "VDW_S8": 2.310, "VDW_A2": 5.685}
-# Projectors in real space pay off, and are accurate enough, in cells of more than about 30 atoms.
+# Projectors in real space pay off in cells of more than about 30 atoms; their small error does not cancel
+# between cells of different size, so that the states of a reaction all get the exact ones.
 _REAL_SPACE = 30
+_PROGRAMS = "${MPI:-} ${VASP:-%s} > vasp.out"
 
 
 def write(system: System, calculation: Calculation, purpose: str) -> Written:
@@ -44,16 +47,22 @@ def write(system: System, calculation: Calculation, purpose: str) -> Written:
         "vasp_ncl" if calculation.spin_orbit else ("vasp_gam" if system.kpoints == (1, 1, 1) else "vasp_std")
     )
     table = "potpaw_LDA.54" if calculation.functional == "LDA" else "potpaw_PBE.54"
+    files = {
+        "POSCAR": poscar.get_str(significant_figures=12),
+        "INCAR": _lines(incar),
+        "KPOINTS": str(Kpoints.gamma_automatic(kpts=system.kpoints)).rstrip() + "\n",
+        "POTCAR.names": "".join(f"{n}\n" for n in names),
+        "make-potcar.sh": _POTCAR.format(table=table),
+    }
+    command = f"bash make-potcar.sh && {_PROGRAMS % program}"
+    if "LDIPOL" in incar:
+        files |= {"INCAR.start": _lines(Incar(start(incar))), "start.sh": _START.format(program=program)}
+        command = f"bash make-potcar.sh && bash start.sh && {_PROGRAMS % program}"
     return Written(
-        files={
-            "POSCAR": poscar.get_str(significant_figures=12),
-            "INCAR": str(incar) if str(incar).endswith("\n") else f"{incar}\n",
-            "KPOINTS": str(Kpoints.gamma_automatic(kpts=system.kpoints)).rstrip() + "\n",
-            "POTCAR.names": "".join(f"{n}\n" for n in names),
-            "make-potcar.sh": _POTCAR.format(table=table),
-        },
-        command=f"bash make-potcar.sh && ${{MPI:-}} ${{VASP:-{program}}} > vasp.out",
+        files=files,
+        command=command,
         expect="vasprun.xml",
+        again="copy CONTCAR to POSCAR and run it again" if incar["IBRION"] == 2 else "",
         needs=(
             f"POTCAR of {table}, one after the other in the order of POTCAR.names: {', '.join(names)}; "
             f"make-potcar.sh joins them from the folder VASP_PP_PATH",
@@ -61,10 +70,34 @@ def write(system: System, calculation: Calculation, purpose: str) -> Written:
         notes=(
             *core_notes(potentials),
             *spin_orbit_note(system, calculation, purpose),
-            "NCORE and KPAR depend on the machine: about one core in NCORE for each square root of the cores",
+            "NCORE and KPAR depend on the machine: the square root of the number of cores or so, and a divisor "
+            "of that number",
+            *_notes(incar),
         ),
         electrons=valence(ordered, potentials),
     )
+
+
+def _lines(incar: Any) -> str:
+    """Return *incar* as text that ends with its last line."""
+    return str(incar).rstrip("\n") + "\n"
+
+
+def _notes(incar: Mapping[str, Any]) -> list[str]:
+    """Return what the tags of *incar* ask of the reader."""
+    if "LDIPOL" not in incar:
+        return []
+    return [
+        "start.sh first converges the orbitals without the dipole correction, as the manual of VASP advises "
+        "(https://www.vasp.at/wiki/Electrostatic_corrections); remove WAVECAR to do it again"
+    ]
+
+
+def start(incar: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tags of the run that converges the orbitals before the dipole correction is on."""
+    left_out = ("LDIPOL", "IDIPOL", "DIPOL", "EDIFFG", "NELMIN", "LVHAR", "LORBIT", "NEDOS")
+    tags = {tag: value for tag, value in incar.items() if tag not in left_out}
+    return tags | {"IBRION": -1, "NSW": 0, "EDIFF": max(1e-5, incar["EDIFF"]), "LWAVE": True, "LCHARG": False}
 
 
 def settings(system: System, calculation: Calculation, purpose: str, electrons: int) -> dict[str, Any]:
@@ -77,7 +110,7 @@ def settings(system: System, calculation: Calculation, purpose: str, electrons: 
         "EDIFF": calculation.energy_tolerance,
         "NELM": 200,
         "LASPH": True,
-        "LREAL": "Auto" if len(system.atoms) > _REAL_SPACE else False,
+        "LREAL": "Auto" if len(system.atoms) > _REAL_SPACE and purpose != "binding" else False,
         "ISMEAR": 0,
         "SIGMA": calculation.smearing_width,
         "LWAVE": False,
@@ -89,7 +122,9 @@ def settings(system: System, calculation: Calculation, purpose: str, electrons: 
         tags["NUPDOWN"] = system.unpaired
     if relaxed:
         tags |= {"IBRION": 2, "NSW": calculation.steps, "EDIFFG": -calculation.force_tolerance}
-        tags |= {"ISIF": 3 if system.cell_relaxed else 2, "NELMIN": 5}
+        # the stress of a hybrid functional is expensive, and nobody asked for it
+        fixed_cell = 0 if "LHFCALC" in tags else 2
+        tags |= {"ISIF": 3 if system.cell_relaxed else fixed_cell, "NELMIN": 5}
     else:
         tags |= {"IBRION": -1, "NSW": 0}
     if purpose == "dos":
@@ -103,12 +138,16 @@ def settings(system: System, calculation: Calculation, purpose: str, electrons: 
         # lies in the middle of the vacuum.
         tags |= {"LDIPOL": True, "IDIPOL": 3, "DIPOL": [0.5, 0.5, 0.5]}
     if system.kind == "dot" and system.charge:
-        # The energy of a monopole in a cubic cell; needs a cubic box, which charged dots get.
-        tags |= {"IDIPOL": 4, "LMONO": True, "DIPOL": [0.5, 0.5, 0.5]}
+        # Energy, potential and forces of a charge without its images; VASP wants a cubic box for it, which
+        # charged dots get. A charged slab gets none: VASP would stop.
+        tags |= {"LDIPOL": True, "IDIPOL": 4, "DIPOL": [0.5, 0.5, 0.5]}
     if calculation.spin_orbit:
+        # Without MAGMOM VASP would start from one magneton on every ion, in each direction.
+        moment = system.unpaired / len(system.atoms)
         tags |= {"LSORBIT": True, "GGA_COMPAT": False, "ISYM": -1}
+        tags["MAGMOM"] = [[0.0, 0.0, moment]] * len(system.atoms)
     if max(system.atoms.cell.lengths()) > 50:
-        # The default mixing sloshes charge in long cells.
+        # The default mixing sloshes charge in long cells; VASP itself says so on its output.
         tags["AMIN"] = 0.01
     return tags
 
@@ -130,6 +169,17 @@ def _exchange(calculation: Calculation) -> dict[str, Any]:
     return {**tags, "IVDW": 12, **own}
 
 
+_START = """#!/usr/bin/env bash
+# Converges the orbitals without the dipole correction; the run with it starts from their WAVECAR.
+set -euo pipefail
+if [ -s WAVECAR ]; then exit 0; fi
+mkdir -p start
+cp POSCAR POTCAR KPOINTS start/
+cp INCAR.start start/INCAR
+# shellcheck disable=SC2086  # MPI and VASP may hold several words
+(cd start && ${{MPI:-}} ${{VASP:-{program}}} > vasp.out)
+mv start/WAVECAR .
+"""
 _POTCAR = """#!/usr/bin/env bash
 # Joins the POTCARs named in POTCAR.names; VASP_PP_PATH is the folder that holds {table}.
 set -euo pipefail
