@@ -6,10 +6,10 @@ import io
 
 import numpy as np
 
-from qdsurf.exports.calculation import Calculation, load_potentials
+from qdsurf.exports.calculation import Calculation
 from qdsurf.exports.codes import Written
 from qdsurf.exports.system import System
-from qdsurf.exports.writers.texts import BOHR, HARTREE, ranges, valence
+from qdsurf.exports.writers.texts import BOHR, HARTREE, ranges, tight_binding
 
 _KELVIN = 8.617333262e-5  # eV/K, CODATA 2018
 
@@ -18,7 +18,7 @@ def write(system: System, calculation: Calculation, purpose: str) -> Written:
     """Return the input of DFTB+; see its manual for each keyword."""
     from ase.io import write as write_by_ase
 
-    potentials = load_potentials("molecules", system.elements, calculation)
+    electrons, functions = tight_binding(system)
     atoms = system.atoms.copy()
     atoms.pbc = system.kind != "dot"
     geometry = io.StringIO()
@@ -57,7 +57,8 @@ def write(system: System, calculation: Calculation, purpose: str) -> Written:
         expect="detailed.out",
         needs=("DFTB+ 22.1 or later, built with tblite",),
         notes=tuple(notes),
-        electrons=valence(system, potentials),
+        electrons=electrons,
+        functions=functions,
     )
 
 

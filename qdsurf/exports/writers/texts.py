@@ -51,6 +51,37 @@ def valence(system: System, potentials: dict[str, Potential]) -> int:
     return sum(potentials[s].electrons for s in symbols) - system.charge
 
 
+# Atomic numbers of the noble gases, whose shells are the cores of xTB.
+_CORES = (0, 2, 10, 18, 36, 54)
+
+
+def tight_binding(system: System) -> tuple[int, int]:
+    """Return electrons and basis functions of GFN-xTB, the latter as an upper bound (s, p and d).
+
+    Filled d and f shells are in the core (doi:10.1021/acs.jctc.8b01176, table of valence shells).
+
+    >>> from ase import Atoms
+    >>> from qdsurf.exports.calculation import load_calculation
+    >>> from qdsurf.exports.system import prepare
+    >>> tight_binding(prepare("x", Atoms("PbBr2", positions=[(0, 0, 0), (2, 2, 0), (2, -2, 0)]),
+    ...                       load_calculation("pbe-d3", "xtb")))
+    (18, 27)
+    """
+    numbers = system.atoms.numbers.tolist()
+    electrons = sum(_outer_electrons(z) for z in numbers) - system.charge
+    return electrons, sum(1 if z == 1 else 9 for z in numbers)
+
+
+def _outer_electrons(number: int) -> int:
+    """Return the electrons outside of the core of one element up to Rn."""
+    outer = number - max(c for c in _CORES if c < number)
+    if number > 56:
+        outer = 3 if number < 72 else outer - 14
+    if number > 20 and outer >= 12:
+        outer -= 10
+    return outer
+
+
 def functions(system: System, potentials: dict[str, Potential]) -> int:
     """Return the number of basis functions."""
     return sum(potentials[s].functions for s in system.atoms.get_chemical_symbols())

@@ -55,7 +55,7 @@ def write(system: System, calculation: Calculation, purpose: str) -> Written:
         "make-potcar.sh": _POTCAR.format(table=table),
     }
     command = f"bash make-potcar.sh && {_PROGRAMS % program}"
-    if "LDIPOL" in incar:
+    if "LDIPOL" in incar or "LHFCALC" in incar:
         files |= {"INCAR.start": _lines(Incar(start(incar))), "start.sh": _START.format(program=program)}
         command = f"bash make-potcar.sh && bash start.sh && {_PROGRAMS % program}"
     return Written(
@@ -70,8 +70,8 @@ def write(system: System, calculation: Calculation, purpose: str) -> Written:
         notes=(
             *core_notes(potentials),
             *spin_orbit_note(system, calculation, purpose),
-            "NCORE and KPAR depend on the machine: the square root of the number of cores or so, and a divisor "
-            "of that number",
+            "NCORE and KPAR depend on the machine: about the square root of the number of cores, and a "
+            "divisor of it",
             *_notes(incar),
         ),
         electrons=valence(ordered, potentials),
@@ -79,25 +79,37 @@ def write(system: System, calculation: Calculation, purpose: str) -> Written:
 
 
 def _lines(incar: Any) -> str:
-    """Return *incar* as text that ends with its last line."""
-    return str(incar).rstrip("\n") + "\n"
+    """Return *incar* as text, with moments that are all zero in one word: three for each atom are many."""
+    lines = str(incar).rstrip("\n").splitlines()
+    for i, line in enumerate(lines):
+        tag, _, value = line.partition(" = ")
+        if tag == "MAGMOM" and set(value.split()) == {"0.0"}:
+            lines[i] = f"MAGMOM = {len(value.split())}*0.0"
+    return "\n".join(lines) + "\n"
 
 
 def _notes(incar: Mapping[str, Any]) -> list[str]:
     """Return what the tags of *incar* ask of the reader."""
-    if "LDIPOL" not in incar:
+    hard = {"LDIPOL": "the dipole correction", "LHFCALC": "exact exchange"}
+    without = [words for tag, words in hard.items() if tag in incar]
+    if not without:
         return []
     return [
-        "start.sh first converges the orbitals without the dipole correction, as the manual of VASP advises "
-        "(https://www.vasp.at/wiki/Electrostatic_corrections); remove WAVECAR to do it again"
+        f"start.sh first converges the orbitals without {' and '.join(without)}, as the manual says of the "
+        "former (https://www.vasp.at/wiki/Electrostatic_corrections); remove WAVECAR to do it again"
     ]
 
 
+# Tags that start.sh does without: hard to converge, or of use at the end only.
+_LATER = {"LDIPOL", "IDIPOL", "DIPOL", "EDIFFG", "NELMIN", "LVHAR", "LORBIT", "NEDOS", "ISIF",
+          "LHFCALC", "HFSCREEN", "PRECFOCK", "TIME", "IVDW", *_HSE06_D3}  # fmt: skip
+
+
 def start(incar: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the tags of the run that converges the orbitals before the dipole correction is on."""
-    left_out = ("LDIPOL", "IDIPOL", "DIPOL", "EDIFFG", "NELMIN", "LVHAR", "LORBIT", "NEDOS")
-    tags = {tag: value for tag, value in incar.items() if tag not in left_out}
-    return tags | {"IBRION": -1, "NSW": 0, "EDIFF": max(1e-5, incar["EDIFF"]), "LWAVE": True, "LCHARG": False}
+    """Return the tags of the run that converges orbitals from which that of *incar* starts."""
+    tags = {tag: value for tag, value in incar.items() if tag not in _LATER}
+    tags |= {"IBRION": -1, "NSW": 0, "EDIFF": max(1e-5, incar["EDIFF"]), "LWAVE": True, "LCHARG": False}
+    return tags | ({"ALGO": "Normal"} if "LHFCALC" in incar else {})
 
 
 def settings(system: System, calculation: Calculation, purpose: str, electrons: int) -> dict[str, Any]:
@@ -170,7 +182,7 @@ def _exchange(calculation: Calculation) -> dict[str, Any]:
 
 
 _START = """#!/usr/bin/env bash
-# Converges the orbitals without the dipole correction; the run with it starts from their WAVECAR.
+# Converges the orbitals with what is easy to converge; the run of INCAR starts from their WAVECAR.
 set -euo pipefail
 if [ -s WAVECAR ]; then exit 0; fi
 mkdir -p start

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import io
 
-from qdsurf.exports.calculation import Calculation, load_potentials
+from qdsurf.exports.calculation import Calculation
 from qdsurf.exports.codes import Written
 from qdsurf.exports.system import System
-from qdsurf.exports.writers.texts import held, ranges, valence
+from qdsurf.exports.writers.texts import held, ranges, tight_binding
 
 
 def write(system: System, calculation: Calculation, purpose: str) -> Written:
     """Return the input of xtb; see https://xtb-docs.readthedocs.io."""
     from ase.io import write as write_by_ase
 
-    potentials = load_potentials("molecules", system.elements, calculation)
+    electrons, functions = tight_binding(system)
     text = io.StringIO()
     write_by_ase(
         text, system.atoms, format="xyz", comment=f"{system.name} charge {system.charge:+d}", fmt="%18.10f"
@@ -35,5 +35,6 @@ def write(system: System, calculation: Calculation, purpose: str) -> Written:
             "GFN2-xTB has its own Hamiltonian and dispersion: functional, basis and cutoffs of the preset "
             "are not used; it overbinds carboxylates on CsPbBr3 by about 1.3 eV",
         ),
-        electrons=valence(system, potentials),
+        electrons=electrons,
+        functions=functions,
     )
