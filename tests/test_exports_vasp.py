@@ -1,4 +1,4 @@
-"""The input of VASP: every purpose and functional against pymatgen's list of tags and the rules of its manual."""
+"""The input of VASP: every purpose and functional, by pymatgen's list of tags and the rules of the manual."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_states_of_a_reaction_share_projectors_and_cutoff(crystal, tmp_path):
 
 
 def fake_vasp(where):
-    """A program that writes down the tags it was given, and leaves the files that the run scripts wait for."""
+    """A program that writes down the tags it was given, and leaves the file that start.sh waits for."""
     program = where / "vasp"
     program.write_text(
         '#!/bin/sh\ncat INCAR >> "$SEEN"\n[ "$FAIL" = 1 ] && { echo "ERROR: no"; exit 1; }\n'
