@@ -41,6 +41,7 @@ _OPTIONAL: dict[str, type | tuple[type, ...]] = {
     "charged_cell": str,
     "export": str,
     "damping": str,
+    "added_dispersion": str,
 }
 # Fields of the shelf that inform the reader of the file and are not part of a Method.
 _INFORMATIVE = {"name", "run"}
