@@ -679,28 +679,6 @@ def test_failed_and_unfinished_runs_are_said_so(crystal, dot, tmp_path):
     assert run.status == "failed"
 
 
-def test_vasp_results_are_those_that_ase_reads(tmp_path):
-    """A vasprun.xml of VASP itself, from the test data of ASE."""
-    import ase.test
-
-    from qdsurf.model.nouns import Crystal, Source
-
-    path = Path(ase.test.__file__).parent / "testdata" / "vasp" / "vasprun_pstress.xml"
-    reference = read(path, format="vasp-xml", index=-1)
-    reference.set_array("fragment", np.arange(len(reference)))
-    reference.set_array("species", np.array(reference.get_chemical_symbols()))
-    given = Crystal(
-        name="x", atoms=reference, charges=dict.fromkeys(reference.get_chemical_symbols(), 0),
-        space_group="P1", source=Source(text="test"),
-    )  # fmt: skip
-    folder = qs.export(given, "vasp", tmp_path / "x", purpose="static").folder
-    (folder / "vasprun.xml").write_bytes(path.read_bytes())
-    run = qs.collect(folder).runs[0]
-    assert run.status == "done"
-    assert run.energy == pytest.approx(reference.get_potential_energy(), abs=1e-5)
-    assert np.allclose(run.forces, reference.get_forces(), atol=1e-6)
-
-
 ORCA = """
  Total Charge           Charge          ....    2
 ----------------

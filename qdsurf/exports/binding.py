@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from qdsurf.energy.reactions import COMPLEX, Plan, State, plan
-from qdsurf.energy.states import slab_state
+from qdsurf.energy.reactions import Plan, plan
+from qdsurf.energy.states import pieces
 from qdsurf.errors import AskError
 from qdsurf.exports.calculation import Calculation
 from qdsurf.exports.codes import CODES
@@ -84,17 +84,6 @@ def export_binding(
         cost=max((c for c in costs if c), key=lambda c: c.memory, default=None),
         notes=tuple(notes),
     )
-
-
-def pieces(planned: Plan) -> list[tuple[str, int, State, Surface | None]]:
-    """Return (state, pose, geometry, surface) of every folder: bare surface first, poses from 1 on."""
-    found: list[tuple[str, int, State, Surface | None]] = []
-    for name, state in sorted(planned.states.items(), key=lambda item: (item[1].kind != "slab", item[0])):
-        if name != COMPLEX:
-            found.append((name, 0, state, None))
-    for number, pose in enumerate(planned.poses, start=1):
-        found.append((COMPLEX, number, slab_state(pose, planned.lowest_free), pose))
-    return found
 
 
 def _run(folders: list[str]) -> str:

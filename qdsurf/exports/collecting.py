@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qdsurf.energy.binding import combine, combined_uncertainty
+from qdsurf.energy.combining import combine, combined_uncertainty
 from qdsurf.energy.reactions import COMPLEX
 from qdsurf.errors import AskError
 from qdsurf.exports.codes import CODES

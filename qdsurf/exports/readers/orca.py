@@ -11,7 +11,8 @@ import numpy as np
 from qdsurf.exports.readers.found import Found, edges, last_frame, last_line, last_number, text_of
 from qdsurf.exports.writers.texts import BOHR, HARTREE
 
-_LEVELS = re.compile(r"^\s+\d+\s+(\d\.\d{4})\s+-?\d+\.\d+\s+(-?\d+\.\d+)\s*$", re.M)
+# an irreducible representation follows where symmetry is used
+_LEVELS = re.compile(r"^\s+\d+\s+(\d\.\d{4})\s+-?\d+\.\d+\s+(-?\d+\.\d+)(?:\s+\d+-\w+)?\s*$", re.M)
 _FAILURES = r"ERROR|aborting|error termination|not fully converged"
 
 
