@@ -5,8 +5,9 @@ import pytest
 from ase import Atoms
 from ase.build import add_adsorbate, fcc111, molecule
 
-from qdsurf.energy.binding import combine, combined_uncertainty, evaluate_plan, state_key
-from qdsurf.energy.poses import damage
+from qdsurf.energy.combining import combine, combined_uncertainty
+from qdsurf.energy.evaluating import evaluate_plan, state_key
+from qdsurf.energy.outcomes import outcomes
 from qdsurf.energy.reactions import COMPLEX, REACTIONS, Plan, State, check_balance
 from qdsurf.energy.relax import lattice_constant, relax, single_point
 from qdsurf.energy.reservoirs import bulk_salt, hydride
@@ -153,13 +154,13 @@ def test_unconverged_says_so():
 
 def test_damage_is_seen():
     surface = platinum(carbon_monoxide())
-    assert damage(surface, surface.atoms) == []
+    assert outcomes(surface, surface.atoms) == []
     moved = surface.atoms.copy()
     moved.positions[-2:] += (0, 0, 3.0)
-    assert [w.split(":")[0] for w in damage(surface, moved)] == ["detached"]
+    assert [w.split(":")[0] for w in outcomes(surface, moved)] == ["detached"]
     torn = surface.atoms.copy()
     torn.positions[-1] += (0, 0, 1.0)
-    assert [w.split(":")[0] for w in damage(surface, torn)] == ["fragmented"]
+    assert [w.split(":")[0] for w in outcomes(surface, torn)] == ["fragmented"]
 
 
 def test_relax_leaves_its_input_alone():
@@ -186,7 +187,7 @@ def test_failures_name_formula_and_method(monkeypatch):
 
 
 def test_nothing_runs_when_one_state_is_refused(monkeypatch):
-    monkeypatch.setattr("qdsurf.energy.binding.evaluate_state", lambda *a, **k: pytest.fail("was run"))
+    monkeypatch.setattr("qdsurf.energy.evaluating.evaluate_state", lambda *a, **k: pytest.fail("was run"))
     plan = co_plan()
     states = {**plan.states, "free ligand": State(atoms=Atoms("CsBr"))}
     with pytest.raises(AskError, match="cannot do Br, Cs"):

@@ -1,114 +1,174 @@
-"""Relax the starting poses of a ligand, keep the lowest, and see whether it still is what it was."""
+"""Relax the starting poses of a ligand: all a little, the best fully, the lowest kept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
-import numpy as np
-
-from qdsurf.energy.reactions import Plan
+from qdsurf.energy.outcomes import is_lost, outcomes
+from qdsurf.energy.procedure import Procedure
+from qdsurf.energy.reactions import Plan, State
 from qdsurf.energy.relax import Relaxed, relax
-from qdsurf.energy.states import slab_state
+from qdsurf.energy.states import pose_state
 from qdsurf.errors import EvaluationError
 from qdsurf.model.nouns import Method, Surface
 
-if TYPE_CHECKING:
-    from ase import Atoms
+# Energies within this many eV are the same pose.
+_SAME = 1e-3
 
-# Anchors farther from the surface than this many times their first distance are off it.
-DETACHED = 1.5
-# Bonds longer than this many times the sum of covalent radii are broken.
-BROKEN = 1.3
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lowest:
+    """What the poses of one state came to.
+
+    Attributes
+    ----------
+    start
+        The starting pose that led to the lowest, with its ledger and sites.
+    relaxed
+        Its relaxation.
+    tried
+        One plain row for each starting pose, with its energy in eV or its cause.
+    warnings
+        What happened to the lowest, and which poses failed.
+    """
+
+    start: Surface
+    relaxed: Relaxed
+    tried: list[dict[str, Any]]
+    warnings: list[str]
 
 
 def lowest_pose(
-    planned: Plan, method: Method, fmax: float, steps: int, say: Callable[[str], None]
-) -> tuple[Surface, Relaxed, list[dict[str, Any]], list[str]]:
-    """Return the starting Surface and the relaxation of the lowest pose, all tried, and warnings.
+    plan: Plan,
+    name: str,
+    method: Method,
+    *,
+    fmax: float,
+    steps: int,
+    poses: int | None,
+    procedure: Procedure,
+    say: Callable[[str], None],
+) -> Lowest:
+    """Return the lowest of the relaxed poses of the state *name*.
 
-    A pose that fails is recorded with its cause, and the others go on.
+    A pose that fails is recorded with its cause, and the others go on. A pose in which the ligand came
+    off or broke is another state, and is kept only where no whole one is left.
+
+    Parameters
+    ----------
+    poses
+        How many are relaxed fully, the lowest after pre-relaxation; None for all.
 
     Raises
     ------
     EvaluationError
         Every pose failed; the last cause is chained.
     """
-    done: list[tuple[Surface, Relaxed]] = []
-    tried: list[dict[str, Any]] = []
+    starts = plan.posed[name]
+    rows = [_row(plan, number) for number in range(len(starts))]
+    states = [pose_state(plan, name, pose) for pose in starts]
+    if poses is not None and poses < len(starts):
+        chosen = _prescreened(states, rows, method, procedure, poses, fmax, say)
+    else:
+        chosen = list(range(len(starts)))
+    done: list[tuple[int, Relaxed]] = []
     warnings: list[str] = []
     last: EvaluationError | None = None
-    for number, (pose, seed) in enumerate(zip(planned.poses, planned.seeds, strict=True), start=1):
-        state = slab_state(pose, planned.lowest_free)
-        say(f"{method.title}: pose {number} of {len(planned.poses)} ({pose.atoms.get_chemical_formula()})")
+    for number in chosen:
+        state = states[number]
+        formula = state.atoms.get_chemical_formula()
+        say(f"{method.title}: {rows[number]['label'] or f'pose {number + 1}'} of {name} ({formula})")
         try:
             result = relax(
                 state.atoms, method, fixed=state.fixed, fmax=fmax, steps=steps, charge=state.charge
             )
         except EvaluationError as error:
             last = error
-            warnings.append(f"pose {number} failed: {error}")
-            tried.append({"seed": seed, "cause": str(error)})
+            warnings.append(f"pose {number + 1} failed: {error}")
+            rows[number]["cause"] = str(error)
             continue
-        done.append((pose, result))
-        tried.append(
-            {
-                "seed": seed,
-                "energy": result.energy,
-                "fmax": result.fmax,
-                "steps": result.steps,
-                "converged": result.converged,
-            }
-        )
+        done.append((number, result))
+        rows[number] |= {
+            "energy": result.energy,
+            "fmax": result.fmax,
+            "steps": result.steps,
+            "converged": result.converged,
+            "outcomes": outcomes(starts[number], result.atoms),
+        }
     if not done:
-        raise EvaluationError(f"{method.title} failed on every pose: {last}") from last
-    pose, result = min(done, key=lambda pair: pair[1].energy)
-    return pose, result, tried, warnings + damage(pose, result.atoms)
+        raise EvaluationError(f"{method.title} failed on every pose of {name}: {last}") from last
+    best, result = _kept(done, rows)
+    warnings += rows[best]["outcomes"] + _passed_over(best, rows)
+    return Lowest(start=starts[best], relaxed=result, tried=rows, warnings=warnings)
 
 
-def damage(before: Surface, after: Atoms) -> list[str]:
-    """Return a warning for each way in which a relaxation changed what a ligand is.
-
-    Parameters
-    ----------
-    before
-        The surface with ligands as it was placed.
-    after
-        The same atoms relaxed, Å.
-
-    Returns
-    -------
-    list
-        "detached: ..." where the anchors moved off the surface, "fragmented: ..." where a bond of
-        the ligand broke; empty where neither happened.
-    """
-    from ase.data import covalent_radii
-
-    atoms, found = before.atoms, []
-    first, last = _anchor_distance(atoms), _anchor_distance(after)
-    if first is not None and last is not None and last > DETACHED * first:
-        found.append(f"detached: the anchor moved from {first:.2f} to {last:.2f} Å from the surface")
-    if before.bonds:
-        pairs = np.array([(i, j) for i, j, _ in before.bonds])
-        numbers = atoms.numbers
-        broken = [
-            f"{after[int(i)].symbol}{i}-{after[int(j)].symbol}{j}"
-            for i, j in pairs
-            if after.get_distance(i, j, mic=True)
-            > BROKEN * (covalent_radii[numbers[i]] + covalent_radii[numbers[j]])
-        ]
-        if broken:
-            found.append(f"fragmented: broken bonds {', '.join(broken)}")
-    return found
+def _row(plan: Plan, number: int) -> dict[str, Any]:
+    """Return the beginning of what is written down of a pose."""
+    return {
+        "seed": plan.seeds[number] if number < len(plan.seeds) else 0,
+        "label": plan.labels[number] if number < len(plan.labels) else "",
+    }
 
 
-def _anchor_distance(atoms: Atoms) -> float | None:
-    """Return the shortest distance in Å between an anchor and the surface; None without both."""
-    from ase.geometry import get_distances
+def _prescreened(
+    states: list[State],
+    rows: list[dict[str, Any]],
+    method: Method,
+    procedure: Procedure,
+    poses: int,
+    fmax: float,
+    say: Callable[[str], None],
+) -> list[int]:
+    """Relax all *states* a little, put what came out in their places, and return the lowest *poses*."""
+    cheap = procedure.prescreen or method
+    energies: dict[int, float] = {}
+    for number, state in enumerate(states):
+        say(f"{cheap.title}: pre-relaxation of pose {number + 1} of {len(states)}")
+        try:
+            result = relax(
+                state.atoms, cheap, fixed=state.fixed, fmax=fmax, steps=procedure.prescreen_steps,
+                charge=state.charge,
+            )  # fmt: skip
+        except EvaluationError as error:
+            rows[number]["prescreen"] = {"method": cheap.name, "cause": str(error)}
+            continue
+        energies[number] = result.energy
+        rows[number]["prescreen"] = {
+            "method": cheap.name, "energy": result.energy, "steps": result.steps, "fmax": result.fmax,
+        }  # fmt: skip
+        states[number] = replace(state, atoms=result.atoms)
+    # Poses whose pre-relaxation failed come last: another method may do them.
+    order = sorted(range(len(states)), key=lambda n: (n not in energies, energies.get(n, 0.0), n))
+    chosen: list[int] = []
+    for number in order:
+        near = [m for m in chosen if abs(energies.get(m, 0.0) - energies.get(number, 1e9)) < _SAME]
+        if not near and len(chosen) < poses:
+            chosen.append(number)
+    for number in order:
+        if len(chosen) == min(poses, len(states)):
+            break
+        if number not in chosen:
+            chosen.append(number)
+    return chosen
 
-    ligand = atoms.arrays["role"] == "ligand"
-    anchor = ligand & atoms.arrays["anchor"]
-    if not anchor.any() or ligand.all():
-        return None
-    _, gaps = get_distances(atoms.positions[anchor], atoms.positions[~ligand], cell=atoms.cell, pbc=atoms.pbc)
-    return float(gaps.min())
+
+def _kept(done: list[tuple[int, Relaxed]], rows: list[dict[str, Any]]) -> tuple[int, Relaxed]:
+    """Return the lowest pose whose ligand is whole and bound; the lowest of all where there is none."""
+    whole = [pair for pair in done if not is_lost(rows[pair[0]]["outcomes"])]
+    return min(whole or done, key=lambda pair: pair[1].energy)
+
+
+def _passed_over(best: int, rows: list[dict[str, Any]]) -> list[str]:
+    """Return a line for each pose that lies lower than the one kept and is another state."""
+    lower = [
+        (number, row)
+        for number, row in enumerate(rows)
+        if "energy" in row and row["energy"] < rows[best]["energy"] - _SAME
+    ]
+    return [
+        f"pose {number + 1} is lower by {rows[best]['energy'] - row['energy']:.2f} eV and was not taken, as "
+        f"it is another state ({'; '.join(row['outcomes'])})"
+        for number, row in lower
+    ]

@@ -1,26 +1,27 @@
 """Reactions whose energies are binding energies, as data, and the states that each of them needs.
 
-Every reaction is neutral and balanced in atoms and charge. Ions never stand alone in vacuum: what
-leaves the surface leaves as a molecule (an acid) or into a bulk salt.
+Every reaction is balanced in atoms and charge. Ions never stand alone in vacuum: what leaves the surface
+leaves as a molecule, as an ion pair or into a bulk salt. The one exception says so in its name.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qdsurf.errors import AskError, BalanceError, UnknownName
-from qdsurf.model.nouns import Ligand, Reaction, Site, Surface
+from qdsurf.model.nouns import Ligand, Reaction, Surface, Takes
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 COMPLEX = "surface with ligand"
+VACANCY = "surface with a pair vacancy"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,7 +37,7 @@ class State:
     fixed
         (n_atoms,) true for atoms that stay where they are; None frees all.
     kind
-        "slab", "molecule" (relaxed in vacuum) or "bulk" (cell relaxed, positions kept).
+        "slab", "molecule" (relaxed in vacuum) or "bulk" (a crystal, relaxed with its cell).
     per_formula
         Formula units in ``atoms``; the energy of the state is that of one.
     """
@@ -57,32 +58,59 @@ class Plan:
     reaction
         Equation and stoichiometry.
     states
-        State by name; the one named "surface with ligand" holds the first pose.
+        State by name; those that ``poses`` and ``others`` name hold their first pose.
     poses
-        The complex in each starting pose; all are balanced alike.
+        The state *product* in each starting pose; all are balanced alike.
     seeds
         Seed of each pose.
+    labels
+        Binding mode and seed of each pose, in words.
     lowest_free
         Atomic planes below this one stay fixed.
     warnings
         What to know about this choice of reaction.
+    product
+        Name of the state that the poses are of.
+    others
+        Starting poses of further states that carry a ligand, by state.
     """
 
     reaction: Reaction
     states: Mapping[str, State]
     poses: tuple[Surface, ...]
     seeds: tuple[int, ...] = (0,)
+    labels: tuple[str, ...] = ()
     lowest_free: int = 0
     warnings: tuple[str, ...] = ()
+    product: str = COMPLEX
+    others: Mapping[str, tuple[Surface, ...]] = field(default_factory=dict)
+
+    @property
+    def posed(self) -> dict[str, tuple[Surface, ...]]:
+        """Starting poses by state, those of the product first."""
+        return {self.product: self.poses, **self.others}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Template:
-    """A named reaction: its equation, when it is the right one, and its coefficients."""
+    """A named reaction.
+
+    Attributes
+    ----------
+    equation
+        With {X} and {A} for the anion and cation of the surface, {HX} the acid, {HL} the free ligand.
+    when
+        Where it is the right one.
+    stoichiometry
+        Coefficient by state: negative for reactants.
+    binds
+        Kinds of ligand that it is for.
+    """
 
     equation: str
     when: str
     stoichiometry: Mapping[str, float]
+    binds: tuple[Takes, ...]
 
 
 REACTIONS: Mapping[str, Template] = {
@@ -90,41 +118,90 @@ REACTIONS: Mapping[str, Template] = {
         equation="surface-{X} + {HL} -> surface-L + {HX}",
         when="an anionic ligand that has an acid takes the place of an anion",
         stoichiometry={"surface": -1, "free ligand": -1, COMPLEX: 1, "acid of the anion": 1},
+        binds=("anion site",),
     ),
     "anion salt exchange": Template(
         equation="surface-{X} + {HL} (molecule) -> surface-L + {A}{X} (bulk)",
         when="an anionic ligand without an acid takes the place of a halide",
         stoichiometry={"surface": -1, "free ligand": -1, COMPLEX: 1, "bulk salt": 1},
+        binds=("anion site",),
     ),
     "ammonium exchange": Template(
         equation="surface-{A} + {HL} + {HX} -> surface-L + {A}{X} (bulk)",
         when="a protonated amine takes the place of an alkali cation",
         stoichiometry={"surface": -1, "free ligand": -1, "acid of the anion": -1, COMPLEX: 1, "bulk salt": 1},
+        binds=("cation site",),
+    ),
+    "amine exchange": Template(
+        equation="surface-{A} + {HL} -> surface-L + {HA} (the amine of {A})",
+        when="a protonated amine takes the place of a molecular cation, whose bulk salt is not needed: "
+        "the acid cancels",
+        stoichiometry={"surface": -1, "free ligand": -1, COMPLEX: 1, "amine of the cation": 1},
+        binds=("cation site",),
     ),
     "salt exchange": Template(
         equation="surface-{A} + {HL} (molecule) -> surface-L + {A}{X} (bulk)",
         when="a cation without an acidic proton takes the place of an alkali cation",
         stoichiometry={"surface": -1, "free ligand": -1, COMPLEX: 1, "bulk salt": 1},
+        binds=("cation site",),
     ),
-    "adsorption on a pair vacancy": Template(
-        equation="surface without one A+X pair + {HL} -> surface-L",
-        when="a neutral donor binds a cation that a missing A+X pair has opened",
-        stoichiometry={"surface with a pair vacancy": -1, "free ligand": -1, COMPLEX: 1},
+    "ion-pair exchange": Template(
+        equation="surface-{A} + {HL} (ion pair) -> surface-L + {A}{X} (ion pair)",
+        when="a cation without an acidic proton takes the place of a molecular cation: two ion pairs in "
+        "vacuum, whose errors partly cancel",
+        stoichiometry={"surface": -1, "free ligand": -1, COMPLEX: 1, "ion pair of the cation": 1},
+        binds=("cation site",),
     ),
-    "zwitterion into a pair vacancy": Template(
-        equation="surface without one A+X pair + {HL} -> surface-L",
-        when="a zwitterion fills the place of an anion and of a cation",
-        stoichiometry={"surface with a pair vacancy": -1, "free ligand": -1, COMPLEX: 1},
+    "ion-pair desorption": Template(
+        equation="surface without one {A}+{X} pair + {HL} (ion pair) -> surface-L",
+        when="a charged ligand leaves together with an ion of the lattice, as an ion pair; the energy of "
+        "the desorption is that of the reverse",
+        stoichiometry={VACANCY: -1, "free ligand": -1, COMPLEX: 1},
+        binds=("anion site", "cation site"),
     ),
     "adsorption": Template(
         equation="surface + {HL} -> surface-L",
         when="a neutral donor binds a cation, or a metal atom, that is open already",
         stoichiometry={"surface": -1, "free ligand": -1, COMPLEX: 1},
+        binds=("on a cation",),
+    ),
+    "adsorption on a pair vacancy": Template(
+        equation="surface without one A+X pair + {HL} -> surface-L",
+        when="a neutral donor binds a cation that a missing A+X pair has opened",
+        stoichiometry={VACANCY: -1, "free ligand": -1, COMPLEX: 1},
+        binds=("on a cation",),
+    ),
+    "zwitterion into a pair vacancy": Template(
+        equation="surface without one A+X pair + {HL} -> surface-L",
+        when="a zwitterion, or a salt, fills the place of an anion and of a cation",
+        stoichiometry={VACANCY: -1, "free ligand": -1, COMPLEX: 1},
+        binds=("pair",),
     ),
     "Z-type addition": Template(
-        equation="surface + {HL} -> surface-L",
+        equation="surface + {HL} (molecule) -> surface-L",
         when="a neutral metal salt binds an anion of the surface",
         stoichiometry={"surface": -1, "free ligand": -1, COMPLEX: 1},
+        binds=("on an anion",),
+    ),
+    "Z-type addition from the bulk": Template(
+        equation="surface + {HL} (bulk) -> surface-L",
+        when="a metal halide binds an anion of the surface and comes from its own crystal",
+        stoichiometry={"surface": -1, "bulk of the ligand": -1, COMPLEX: 1},
+        binds=("on an anion",),
+    ),
+    "Z-type displacement": Template(
+        equation="surface + {HL} (adduct) -> surface-L + {D}",
+        when="a neutral metal salt is held by the surface rather than by a donor, which would carry it away; "
+        "name the donor",
+        stoichiometry={"surface": -1, "adduct with the donor": -1, COMPLEX: 1, "free donor": 1},
+        binds=("on an anion",),
+    ),
+    "heterolytic": Template(
+        equation="surface without {X} (charged) + {HL} (ion in vacuum) -> surface-L",
+        when="a dot and a charged ligand in vacuum, to compare with published numbers of that kind: "
+        "an order of magnitude larger than energies in a solvent",
+        stoichiometry={"surface without the ion": -1, "free ligand": -1, COMPLEX: 1},
+        binds=("anion site", "cation site"),
     ),
 }
 
@@ -165,10 +242,15 @@ def choose_reaction(surface: Surface, ligand: Ligand) -> str:
     AskError
         No reaction fits; says why.
     """
+    from qdsurf.energy.placing import exchanged_site, is_top
+
     if ligand.binds == "anion site":
         return "acid exchange" if "acid" in ligand.free_forms else "anion salt exchange"
     if ligand.binds == "cation site":
-        return "ammonium exchange" if "amine" in ligand.free_forms else "salt exchange"
+        molecular = len(exchanged_site("exchange", surface, ligand).atoms) > 1
+        if "amine" in ligand.free_forms:
+            return "amine exchange" if molecular else "ammonium exchange"
+        return "ion-pair exchange" if molecular else "salt exchange"
     if ligand.binds == "pair":
         return "zwitterion into a pair vacancy"
     if ligand.binds == "on an anion":
@@ -184,7 +266,13 @@ def choose_reaction(surface: Surface, ligand: Ligand) -> str:
 
 
 def plan(
-    surface: Surface, ligand: Ligand, *, reaction: str = "auto", poses: int = 1, mode: str = "auto"
+    surface: Surface,
+    ligand: Ligand,
+    *,
+    reaction: str = "auto",
+    poses: int = 1,
+    mode: str = "auto",
+    donor: Ligand | None = None,
 ) -> Plan:
     """Return the balanced reaction by which *ligand* binds *surface*, with all its states.
 
@@ -200,14 +288,17 @@ def plan(
     reaction
         "auto", or a name of ``REACTIONS``.
     poses
-        Starting poses to try; those without room are left out.
+        Starting poses to try, over binding modes first and seeds then; those without room, and those
+        that are the same as one before, are left out.
     mode
-        How the ligand binds in them, as for ``qdsurf.attach``.
+        "auto" tries every binding mode; else the one to keep to, as for ``qdsurf.attach``.
+    donor
+        What carries a Z-type ligand away, for "Z-type displacement".
 
     Raises
     ------
     AskError
-        No such reaction, site or reservoir.
+        No such reaction, site or reservoir, or the reaction is for another kind of ligand.
     BalanceError
         The states do not balance.
     PlacementError
@@ -218,11 +309,14 @@ def plan(
         raise UnknownName("reaction", name, REACTIONS)
     if poses < 1:
         raise AskError(f"at least one pose is needed, asked for {poses}")
+    if ligand.binds not in REACTIONS[name].binds:
+        fit = ", ".join(n for n, t in REACTIONS.items() if ligand.binds in t.binds)
+        raise AskError(
+            f"{name}: {REACTIONS[name].when}; {ligand.name} binds {ligand.binds!r}, for which there are: "
+            f"{fit}"
+        )
+    if name == "Z-type displacement" and donor is None:
+        raise AskError(f"{name}: name the donor that carries {ligand.name} away, such as donor=methylamine")
     from qdsurf.energy.states import planned
 
-    return planned(name, surface, ligand, poses, mode)
-
-
-def is_top(surface: Surface, site: Site) -> bool:
-    """Return whether *site* is on the top face; true everywhere on a dot."""
-    return not surface.atoms.pbc.any() or float(site.normal[2]) > 0.5
+    return planned(name, surface, ligand, poses=poses, mode=mode, donor=donor)

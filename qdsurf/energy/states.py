@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qdsurf.energy.reactions import COMPLEX, REACTIONS, Plan, State, check_balance, is_top
-from qdsurf.energy.reservoirs import bulk_salt, free_ligand, hydride, salt_of_cation
-from qdsurf.errors import AskError, PlacementError
+from qdsurf.energy.placing import (
+    exchanged_site,
+    removed_atoms,
+    site_at,
+    starting_poses,
+    vacated_site,
+)
+from qdsurf.energy.reactions import COMPLEX, REACTIONS, VACANCY, Plan, State, check_balance
+from qdsurf.energy.reservoirs import (
+    adduct,
+    amine_of,
+    bulk_salt,
+    cation_smiles,
+    free_ligand,
+    hydride,
+    ion_pair,
+    salt_of_cation,
+    shelf_crystal,
+)
+from qdsurf.errors import AskError
 from qdsurf.model.nouns import Ligand, Reaction, Site, Surface
 
 if TYPE_CHECKING:
@@ -22,11 +41,46 @@ _FORM = {
     "acid exchange": "acid",
     "anion salt exchange": "salt",
     "ammonium exchange": "amine",
+    "amine exchange": "amine",
     "adsorption on a pair vacancy": "neutral",
     "zwitterion into a pair vacancy": "neutral",
     "adsorption": "neutral",
     "Z-type addition": "unit",
 }
+_HALIDES = ("Cl", "Br", "I", "F")
+_SALT_WARNING = (
+    "an ion pair in vacuum is among the states; machine-learned potentials miss that of CsBr by about 0.4 eV"
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Setting:
+    """What the states of one reaction are made from.
+
+    Attributes
+    ----------
+    base
+        The surface that the ligand meets: as given, or without a pair.
+    site
+        The site that the ligand takes.
+    cation, anion
+        The ions of the lattice that take part, "" where none does.
+    """
+
+    name: str
+    surface: Surface
+    ligand: Ligand
+    base: Surface
+    site: Site
+    cation: str = ""
+    anion: str = ""
+    donor: Ligand | None = None
+    lowest_free: int = 0
+
+
+def lowest_free_plane(surface: Surface) -> int:
+    """Return the lowest atomic plane of a slab that is free to move."""
+    return int(surface.atoms.arrays["layer"].max()) - FREE_PLANES + 1
 
 
 def fixed_mask(atoms: Atoms, lowest_free: int) -> NDArray[np.bool_]:
@@ -39,127 +93,225 @@ def fixed_mask(atoms: Atoms, lowest_free: int) -> NDArray[np.bool_]:
     return np.asarray((role != "ligand") & below, dtype=bool)
 
 
-def planned(name: str, surface: Surface, ligand: Ligand, poses: int, mode: str = "auto") -> Plan:
-    """Return the plan of the reaction *name*; see :func:`qdsurf.energy.reactions.plan`."""
-    template = REACTIONS[name]
-    lowest_free = int(surface.atoms.arrays["layer"].max()) - FREE_PLANES + 1
-    base, site = _place(name, surface, ligand)
-    complexes, seeds = _pose(base, ligand, site, poses, mode)
-    needed = template.stoichiometry
-    states: dict[str, State] = {COMPLEX: slab_state(complexes[0], lowest_free)}
-    bare = next(key for key in needed if key.startswith("surface") and key != COMPLEX)
-    states[bare] = slab_state(base, lowest_free)
-    words = {"X": "", "A": "", "HX": "", "HL": ""}
-    warnings: list[str] = []
-    if name.endswith("exchange"):
-        words |= _ions(name, surface, ligand, site)
-    if "acid of the anion" in needed:
-        acid = hydride(words["X"], surface.charges[words["X"]])
-        states["acid of the anion"] = State(atoms=acid)
-        words["HX"] = acid.get_chemical_formula(mode="hill")
-    if "bulk salt" in needed:
-        atoms, units = bulk_salt(words["A"], words["X"])
-        states["bulk salt"] = State(atoms=atoms, kind="bulk", per_formula=units)
-    form = _FORM.get(name)
-    free = free_ligand(ligand, form) if form else salt_of_cation(ligand, words["X"])
-    if name in ("salt exchange", "anion salt exchange"):
-        warnings.append(
-            "the free ligand is a salt molecule in vacuum; machine-learned potentials miss that of CsBr "
-            "by about 0.4 eV"
-        )
-    states["free ligand"] = State(atoms=free)
-    words["HL"] = f"{ligand.name} as {free.get_chemical_formula(mode='hill')}"
-    if len(complexes) < poses:
-        warnings.append(f"{len(complexes)} of {poses} starting poses found room")
-    reaction = Reaction(name=name, equation=template.equation.format(**words), stoichiometry=needed)
-    for placed in complexes:
-        check_balance(reaction, {**states, COMPLEX: slab_state(placed, lowest_free)})
-    return Plan(
-        reaction=reaction,
-        states=states,
-        poses=complexes,
-        seeds=seeds,
-        lowest_free=lowest_free,
-        warnings=tuple(warnings),
-    )
-
-
 def slab_state(surface: Surface, lowest_free: int) -> State:
     """Return *surface* as a state, with the planes below *lowest_free* fixed."""
     mask = fixed_mask(surface.atoms, lowest_free)
     return State(atoms=surface.atoms.copy(), charge=surface.charge, fixed=mask, kind="slab")
 
 
-def _place(name: str, surface: Surface, ligand: Ligand) -> tuple[Surface, Site]:
-    """Return the surface that the ligand meets and the site that it takes there."""
-    from qdsurf.attachment import suitable_sites
+def pose_state(plan: Plan, name: str, pose: Surface) -> State:
+    """Return *pose* of the state *name*, with the atoms fixed that are fixed in that state."""
+    state = plan.states[name]
+    return State(atoms=pose.atoms.copy(), charge=pose.charge, fixed=state.fixed, kind=state.kind)
 
+
+def pieces(plan: Plan) -> list[tuple[str, int, State, Surface | None]]:
+    """Return (state, pose, geometry, surface) of all that is to be computed.
+
+    The bare surface comes first, then the other states, then the poses, numbered from 1.
+    """
+    found: list[tuple[str, int, State, Surface | None]] = []
+    for name, state in sorted(plan.states.items(), key=lambda item: (item[1].kind != "slab", item[0])):
+        if name not in plan.posed:
+            found.append((name, 0, state, None))
+    for name, poses in plan.posed.items():
+        for number, pose in enumerate(poses, start=1):
+            found.append((name, number, pose_state(plan, name, pose), pose))
+    return found
+
+
+def planned(
+    name: str, surface: Surface, ligand: Ligand, *, poses: int, mode: str, donor: Ligand | None = None
+) -> Plan:
+    """Return the plan of the reaction *name*; see :func:`qdsurf.energy.reactions.plan`."""
+    template = REACTIONS[name]
+    if name == "heterolytic" and surface.atoms.pbc.any():
+        raise AskError(
+            f"{name}: ions in vacuum beside a charged periodic slab have no defined energy; take a dot, or "
+            "a reaction between neutral states, such as acid or ammonium exchange"
+        )
+    setting = _setting(name, surface, ligand, donor)
+    # An ion-pair vacancy is beside the ligand, which sits on the whole surface.
+    host = surface if name == "ion-pair desorption" else setting.base
+    complexes, seeds, labels = starting_poses(host, ligand, setting.site, poses, mode)
+    states = {COMPLEX: slab_state(complexes[0], setting.lowest_free)}
+    for state in template.stoichiometry:
+        if state != COMPLEX:
+            states[state] = _MAKERS[state](setting)
+    warnings = _warnings(setting)
+    if len(complexes) < poses:
+        warnings.append(f"{len(complexes)} of {poses} starting poses found room and differ")
+    equation = template.equation.format(**_words(setting, states))
+    reaction = Reaction(name=name, equation=equation, stoichiometry=template.stoichiometry)
+    for placed in complexes:
+        check_balance(reaction, {**states, COMPLEX: slab_state(placed, setting.lowest_free)})
+    return Plan(
+        reaction=reaction,
+        states=states,
+        poses=complexes,
+        seeds=seeds,
+        labels=labels,
+        lowest_free=setting.lowest_free,
+        warnings=tuple(warnings),
+    )
+
+
+def _setting(name: str, surface: Surface, ligand: Ligand, donor: Ligand | None) -> Setting:
+    """Return the surface, site and ions that take part in the reaction *name*."""
+    from qdsurf.build.defects import pair_vacancy
+
+    free = lowest_free_plane(surface)
+    made: dict[str, Any] = {
+        "name": name, "surface": surface, "ligand": ligand, "donor": donor, "lowest_free": free,
+    }  # fmt: skip
     if name.endswith("pair vacancy"):
-        from qdsurf.build.defects import pair_vacancy
-
         vacancy = pair_vacancy(surface, face="top")
-        return vacancy, _vacated(surface, vacancy, ligand)
-    sites = [s for s in suitable_sites(surface, ligand) if is_top(surface, s)]
-    if name.endswith("exchange"):
-        sites = [s for s in sites if s.occupied]
-    if not sites:
-        raise AskError(f"{name}: {surface.name} has no site on its top face that {ligand.name} could take")
-    # Stable: the order of preference of suitable_sites is kept among the sites of a face.
-    return surface, sorted(sites, key=lambda s: s.location != "face")[0]
+        return Setting(**made, base=vacancy, site=vacated_site(surface, vacancy, ligand))
+    if name == "ion-pair desorption":
+        vacancy = pair_vacancy(surface, face="top")
+        gone = removed_atoms(surface, vacancy)
+        species = {str(surface.atoms.arrays["species"][i]): i for i in gone}
+        ions = {surface.charges[s]: s for s in species}
+        if set(ions) != {1, -1} or len({int(surface.atoms.arrays["fragment"][i]) for i in gone}) != 2:
+            raise AskError(f"{name}: {surface.name} has no pair of a cation +1 and an anion -1 to leave")
+        own = ions[-1] if ligand.charge < 0 else ions[1]
+        if abs(ligand.charge) != 1:
+            raise AskError(f"{name}: {ligand.name} has charge {ligand.charge:+d}; one of +1 or -1 is meant")
+        site = site_at(surface, species[own])
+        return Setting(**made, base=vacancy, site=site, cation=ions[1], anion=ions[-1])
+    site = exchanged_site(name, surface, ligand)
+    cation, anion = _ions(name, surface, ligand, site)
+    return Setting(**made, base=surface, site=site, cation=cation, anion=anion)
 
 
-def _vacated(surface: Surface, vacancy: Surface, ligand: Ligand) -> Site:
-    """Return the site of *vacancy*, suited to *ligand*, that is nearest to the anion taken away."""
-    from ase.geometry import get_distances
-
-    from qdsurf.attachment import suitable_sites
-
-    atoms = surface.atoms
-    cell, pbc = atoms.cell, atoms.pbc
-    _, gaps = get_distances(atoms.positions, vacancy.atoms.positions, cell=cell, pbc=pbc)
-    gone = np.flatnonzero(gaps.min(axis=1) > 0.1)
-    anions = [i for i in gone if surface.charges[str(atoms.arrays["species"][i])] < 0]
-    if not anions:
-        raise AskError(f"the pair vacancy of {surface.name} took no anion away")
-    sites = [s for s in suitable_sites(vacancy, ligand) if is_top(vacancy, s)]
-    if not sites:
-        raise AskError(f"{vacancy.name} has no site on its top face that {ligand.name} could take")
-    where = np.array([s.position for s in sites])
-    _, far = get_distances(atoms.positions[anions], where, cell=cell, pbc=pbc)
-    charge = np.array([abs(vacancy.charges.get(s.species, 0)) for s in sites])
-    # Donors bind the divalent cation that was opened, not a monovalent one that happens to be nearer.
-    best = np.flatnonzero(charge == charge.max()) if ligand.binds == "on a cation" else np.arange(len(sites))
-    return sites[int(best[np.argmin(far.min(axis=0)[best])])]
-
-
-def _pose(
-    base: Surface, ligand: Ligand, site: Site, poses: int, mode: str
-) -> tuple[tuple[Surface, ...], tuple[int, ...]]:
-    """Return *base* with *ligand* at *site* in up to *poses* starting poses, and their seeds."""
-    from qdsurf.attachment import attach
-
-    placed, seeds, blocked = [], [], None
-    for seed in range(poses):
-        try:
-            placed.append(attach(base, {ligand: 1}, unit="count", sites=[site], mode=mode, seed=seed))
-            seeds.append(seed)
-        except PlacementError as error:
-            blocked = error
-    if not placed:
-        raise blocked or PlacementError(f"{ligand.name} found no room on {base.name}")
-    return tuple(placed), tuple(seeds)
-
-
-def _ions(name: str, surface: Surface, ligand: Ligand, site: Site) -> dict[str, str]:
-    """Return the cation A and the anion X that take part in an exchange, by letter."""
+def _ions(name: str, surface: Surface, ligand: Ligand, site: Site) -> tuple[str, str]:
+    """Return the cation and the anion that take part in an exchange."""
     if ligand.binds == "anion site":
-        anion = site.species
         # The counter-ion of a salt comes with the free form: "[Na+].F[B-](F)(F)F".
-        salt = ligand.free_forms.get("salt", "") if name == "anion salt exchange" else ""
+        salt = ligand.free_forms.get(_salt_form(ligand), "") if name == "anion salt exchange" else ""
         cation = next((p.strip("[+]") for p in salt.split(".") if p.endswith("+]") and len(p) <= 5), "")
-        return {"A": cation, "X": anion}
+        return cation, site.species
+    if ligand.binds != "cation site":
+        return "", ""
     species = Counter(surface.atoms.arrays["species"].tolist())
-    halides = [s for s, _ in species.most_common() if s in ("Cl", "Br", "I", "F")]
-    if not halides:
+    halides = [s for s, _ in species.most_common() if s in _HALIDES]
+    if not halides and name in ("ammonium exchange", "salt exchange", "ion-pair exchange"):
         raise AskError(f"{name}: {surface.name} has no halide with which {site.species} could leave")
-    return {"A": site.species, "X": halides[0]}
+    return site.species, halides[0] if halides else ""
+
+
+def _free(setting: Setting) -> State:
+    """Return the free ligand in the form that the reaction names."""
+    ligand, name = setting.ligand, setting.name
+    if name == "heterolytic":
+        from qdsurf.ligands import free_form_atoms
+
+        return State(atoms=free_form_atoms(ligand.smiles, seed=0), charge=ligand.charge)
+    if name == "ion-pair desorption":
+        other = cation_smiles(setting.cation) if ligand.charge < 0 else f"[{setting.anion}-]"
+        pair = (other, ligand.smiles) if ligand.charge < 0 else (ligand.smiles, other)
+        return State(atoms=ion_pair(*pair))
+    if form := _FORM.get(name):
+        return State(atoms=free_ligand(ligand, _salt_form(ligand) if form == "salt" else form))
+    return State(atoms=salt_of_cation(ligand, setting.anion))
+
+
+def _salt_form(ligand: Ligand) -> str:
+    """Return the free form in which an anion comes as a salt of an alkali cation."""
+    return "salt" if "salt" in ligand.free_forms else "caesium salt"
+
+
+def _salt(setting: Setting) -> State:
+    atoms, units = bulk_salt(setting.cation, setting.anion)
+    return State(atoms=atoms, kind="bulk", per_formula=units)
+
+
+def _amine(setting: Setting) -> State:
+    if len(setting.cation) <= 2:
+        raise AskError(f"{setting.name}: {setting.cation} is no molecular cation; use 'ammonium exchange'")
+    return State(atoms=amine_of(setting.cation))
+
+
+def _ligand_crystal(setting: Setting) -> State:
+    """Return the crystal of a metal halide that binds as a Z-type ligand."""
+    formula = setting.ligand.atoms.symbols.formula.reduce()[0].format("metal")
+    found = shelf_crystal(str(formula))
+    if found is None:
+        raise AskError(
+            f"{setting.name}: no crystal {formula} is on the shelf of crystals; 'Z-type addition' takes the "
+            "molecule"
+        )
+    return State(atoms=found[0], kind="bulk", per_formula=found[1])
+
+
+def _without_ion(setting: Setting) -> State:
+    """Return the surface without the ion that the ligand takes the place of, charged."""
+    from qdsurf.build.defects import remove
+
+    surface = setting.surface
+    left = surface.charge - surface.charges[setting.site.species]
+    without = remove(surface, setting.site, charge=left)
+    gone = removed_atoms(surface, without)
+    # The ion's neighbours become surface atoms; what is fixed beside the ligand stays fixed here.
+    mask = np.delete(fixed_mask(surface.atoms, setting.lowest_free), gone)
+    return State(atoms=without.atoms.copy(), charge=without.charge, fixed=mask, kind="slab")
+
+
+def _adduct(setting: Setting) -> State:
+    if setting.donor is None or setting.donor.charge:
+        raise AskError(f"{setting.name}: the donor is a neutral molecule, such as methylamine")
+    return State(atoms=adduct(setting.ligand, setting.donor))
+
+
+def _donor(setting: Setting) -> State:
+    if setting.donor is None:
+        raise AskError(f"{setting.name}: name the donor")
+    return State(atoms=setting.donor.atoms)
+
+
+def _acid(setting: Setting) -> State:
+    return State(atoms=hydride(setting.anion, setting.surface.charges[setting.anion]))
+
+
+_MAKERS: Mapping[str, Callable[[Setting], State]] = {
+    "surface": lambda s: slab_state(s.base, s.lowest_free),
+    VACANCY: lambda s: slab_state(s.base, s.lowest_free),
+    "surface without the ion": _without_ion,
+    "free ligand": _free,
+    "acid of the anion": _acid,
+    "bulk salt": _salt,
+    "amine of the cation": _amine,
+    "ion pair of the cation": lambda s: State(atoms=ion_pair(cation_smiles(s.cation), f"[{s.anion}-]")),
+    "bulk of the ligand": _ligand_crystal,
+    "adduct with the donor": _adduct,
+    "free donor": _donor,
+}
+
+
+def _words(setting: Setting, states: Mapping[str, State]) -> dict[str, str]:
+    """Return what stands in the equation."""
+
+    def formula(state: str) -> str:
+        return str(states[state].atoms.get_chemical_formula(mode="hill")) if state in states else ""
+
+    free = formula("free ligand") or formula("bulk of the ligand") or formula("adduct with the donor")
+    return {
+        "X": setting.site.species if setting.name == "heterolytic" else setting.anion,
+        "A": setting.cation,
+        "HX": formula("acid of the anion"),
+        "HA": formula("amine of the cation"),
+        "HL": f"{setting.ligand.name} as {free}",
+        "D": setting.donor.name if setting.donor else "",
+    }
+
+
+def _warnings(setting: Setting) -> list[str]:
+    """Return what to know about the states of this reaction."""
+    name, found = setting.name, []
+    if name in ("salt exchange", "anion salt exchange", "ion-pair exchange", "ion-pair desorption"):
+        found.append(_SALT_WARNING)
+    if name == "heterolytic":
+        found.append("ions in vacuum: not to be compared with energies of reactions between neutral states")
+    if name == "Z-type displacement":
+        found.append("the adduct holds one donor; one start of it is relaxed")
+    return found
