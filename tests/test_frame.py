@@ -14,7 +14,7 @@ PACKAGE = ROOT / "qdsurf"
 FLOORS = {
     "errors": 0, "library": 1, "model": 2, "crystals": 3, "ligands": 3, "methods": 3, "build": 4, "rank": 4,
     "attachment": 5, "validation": 5,
-    "energy": 6, "store": 6, "exports": 7, "campaign": 7, "report": 8, "cli": 9,
+    "energy": 6, "store": 6, "exports": 7, "campaign": 7, "report": 8, "studio": 9, "cli": 10,
 }  # fmt: skip
 # the campaign ends by writing its page; the import is inside that function
 ALLOWED = {("campaign", "report")}
