@@ -49,6 +49,10 @@ _HOME = {
     "detach": "qdsurf.attachment",
     "exchange": "qdsurf.attachment",
     "binding_energy": "qdsurf.energy.binding",
+    "exchange_energy": "qdsurf.energy.exchanges",
+    "vacancy_energy": "qdsurf.energy.vacancy",
+    "relax_crystal": "qdsurf.energy.bulk",
+    "coverage_curve": "qdsurf.energy.coverage",
     "export": "qdsurf.exports",
     "collect": "qdsurf.exports",
     "load_campaign": "qdsurf.campaign",
@@ -83,6 +87,10 @@ if TYPE_CHECKING:
     from qdsurf.crystals import load_crystal
     from qdsurf.crystals.files import write_crystal
     from qdsurf.energy.binding import binding_energy
+    from qdsurf.energy.bulk import relax_crystal
+    from qdsurf.energy.coverage import coverage_curve
+    from qdsurf.energy.exchanges import exchange_energy
+    from qdsurf.energy.vacancy import vacancy_energy
     from qdsurf.errors import AskError, QdsurfError, RunError
     from qdsurf.exports import collect, export
     from qdsurf.library import list_shelf
@@ -118,12 +126,14 @@ __all__ = [
     "binding_modes",
     "carve_dot",
     "collect",
+    "coverage_curve",
     "cut_slab",
     "describe_ligands",
     "detach",
     "enumerate_compositions",
     "enumerate_forms",
     "exchange",
+    "exchange_energy",
     "export",
     "hsab",
     "ligand_from_mol",
@@ -140,6 +150,7 @@ __all__ = [
     "random_vacancies",
     "rank_ligands",
     "read_surface",
+    "relax_crystal",
     "remove",
     "screen",
     "screen_formulas",
@@ -149,6 +160,7 @@ __all__ = [
     "tolerance",
     "tolerance_arrays",
     "vacancies",
+    "vacancy_energy",
     "vacancy_groups",
     "validate",
     "write_crystal",

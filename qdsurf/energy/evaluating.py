@@ -152,18 +152,30 @@ def _shared_states(
     plan: Plan, method: Method, fmax: float, steps: int, cache: References, say: Callable[[str], None]
 ) -> dict[str, dict[str, Any]]:
     """Return the numbers of all states without poses, from the *cache* where it has them."""
-    found: dict[str, dict[str, Any]] = {}
-    for name, state in plan.states.items():
-        if name in plan.posed:
-            continue
-        key = state_key(state, method, fmax, steps)
-        known = cache.get(key)
-        if known is None:
-            say(f"{method.title}: {name} ({state.atoms.get_chemical_formula()})")
-            known = _numbers(evaluate_state(state, method, fmax=fmax, steps=steps), state.per_formula)
-            cache[key] = known
-        found[name] = known
-    return found
+    return {
+        name: shared_state(name, state, method, fmax, steps, cache, say)
+        for name, state in plan.states.items()
+        if name not in plan.posed
+    }
+
+
+def shared_state(
+    name: str,
+    state: State,
+    method: Method,
+    fmax: float,
+    steps: int,
+    cache: References,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Return the numbers of a *state* without poses, from the *cache* where it has them."""
+    key = state_key(state, method, fmax, steps)
+    known: dict[str, Any] | None = cache.get(key)
+    if known is None:
+        say(f"{method.title}: {name} ({state.atoms.get_chemical_formula()})")
+        known = _numbers(evaluate_state(state, method, fmax=fmax, steps=steps), state.per_formula)
+        cache[key] = known
+    return known
 
 
 def _energy(

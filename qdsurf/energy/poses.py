@@ -67,7 +67,7 @@ def lowest_pose(
         Every pose failed; the last cause is chained.
     """
     starts = plan.posed[name]
-    rows = [_row(plan, number) for number in range(len(starts))]
+    rows = [_row(plan, name, number) for number in range(len(starts))]
     states = [pose_state(plan, name, pose) for pose in starts]
     if poses is not None and poses < len(starts):
         chosen = _prescreened(states, rows, method, procedure, poses, fmax, say)
@@ -104,8 +104,10 @@ def lowest_pose(
     return Lowest(start=starts[best], relaxed=result, tried=rows, warnings=warnings)
 
 
-def _row(plan: Plan, number: int) -> dict[str, Any]:
-    """Return the beginning of what is written down of a pose."""
+def _row(plan: Plan, name: str, number: int) -> dict[str, Any]:
+    """Return the beginning of what is written down of a pose; seeds and modes are known of the product."""
+    if name != plan.product:
+        return {"seed": number, "label": ""}
     return {
         "seed": plan.seeds[number] if number < len(plan.seeds) else 0,
         "label": plan.labels[number] if number < len(plan.labels) else "",

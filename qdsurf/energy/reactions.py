@@ -37,7 +37,8 @@ class State:
     fixed
         (n_atoms,) true for atoms that stay where they are; None frees all.
     kind
-        "slab", "molecule" (relaxed in vacuum) or "bulk" (a crystal, relaxed with its cell).
+        "slab" (relaxed in the cell it has; a dot and a block of crystal too), "molecule" (relaxed in
+        vacuum) or "bulk" (a crystal, relaxed with its cell).
     per_formula
         Formula units in ``atoms``; the energy of the state is that of one.
     """

@@ -102,7 +102,7 @@ def slab_state(surface: Surface, lowest_free: int) -> State:
 def pose_state(plan: Plan, name: str, pose: Surface) -> State:
     """Return *pose* of the state *name*, with the atoms fixed that are fixed in that state."""
     state = plan.states[name]
-    return State(atoms=pose.atoms.copy(), charge=pose.charge, fixed=state.fixed, kind=state.kind)
+    return State(atoms=pose.atoms.copy(), charge=state.charge, fixed=state.fixed, kind=state.kind)
 
 
 def pieces(plan: Plan) -> list[tuple[str, int, State, Surface | None]]:

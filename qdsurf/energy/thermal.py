@@ -107,7 +107,7 @@ def free_energy(
 
 
 def _counterparts(atoms: Atoms, pose: Surface, near: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the atoms of the bare surface that are *near* in the *pose*, and those that the ligand replaced."""
+    """Return the atoms of the bare surface that are *near* in the *pose*, and those that were replaced."""
     from ase.geometry import get_distances
 
     _, gaps = get_distances(atoms.positions, pose.atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
