@@ -1,0 +1,301 @@
+"""CP2K as an ASE calculator: PBE-D3 for molecules, dots, slabs and crystals, through its shell mode.
+
+Small systems spend their time on the grid, so every step of the self-consistent field counts: direct
+diagonalisation with DIIS takes a third of the steps of the orbital transformation there, and the program
+stays alive through a relaxation so that each geometry starts from the extrapolated density of the last.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, SCFError, all_changes
+from ase.calculators.cp2k import CP2K
+
+from qdsurf.errors import AskError, EvaluationError
+from qdsurf.methods.process import environment, tied
+
+# Å; a shorter periodic vector is sampled by as many k-points as make a supercell of this length.
+SAMPLED_LENGTH = 12.0
+_DIAGONALIZE = "MAX_SCF {max_scf}\nEPS_DIIS 0.5\n"
+_ORBITALS = (
+    "MAX_SCF 30\n&OT\nMINIMIZER DIIS\nPRECONDITIONER FULL_SINGLE_INVERSE\n&END OT\n"
+    "&OUTER_SCF\nEPS_SCF {eps_scf}\nMAX_SCF 10\n&END OUTER_SCF\n"
+)
+_MIXING = "MAX_SCF {max_scf}\n&MIXING\nMETHOD BROYDEN_MIXING\nALPHA 0.2\nBETA 1.5\nNBROYDEN 8\n&END MIXING\n"
+_SCF = {"diis": _DIAGONALIZE, "ot": _ORBITALS, "mixing": _MIXING}
+_TEMPLATE = """&FORCE_EVAL
+METHOD Quickstep
+&DFT
+BASIS_SET_FILE_NAME BASIS_MOLOPT
+BASIS_SET_FILE_NAME BASIS_MOLOPT_UZH
+POTENTIAL_FILE_NAME GTH_POTENTIALS
+{orbitals}CHARGE {charge}
+{spin}&MGRID
+CUTOFF {cutoff}
+REL_CUTOFF {relative_cutoff}
+NGRIDS 5
+&END MGRID
+&QS
+EPS_DEFAULT 1.0E-10
+EXTRAPOLATION {extrapolation}
+&END QS
+&POISSON
+{poisson}
+&END POISSON
+{kpoints}&SCF
+{guess}
+EPS_SCF {eps_scf}
+{scf}&PRINT
+&RESTART ON
+&EACH
+QS_SCF 0
+&END EACH
+&END RESTART
+&RESTART_HISTORY OFF
+&END RESTART_HISTORY
+&END PRINT
+&END SCF
+&XC
+&XC_FUNCTIONAL {functional}
+&END XC_FUNCTIONAL
+{smoothing}{dispersion}&END XC
+&END DFT
+&SUBSYS
+{kinds}&END SUBSYS
+&END FORCE_EVAL
+"""
+_DISPERSION = """&VDW_POTENTIAL
+POTENTIAL_TYPE PAIR_POTENTIAL
+&PAIR_POTENTIAL
+TYPE DFTD3(BJ)
+PARAMETER_FILE_NAME dftd3.dat
+REFERENCE_FUNCTIONAL {functional}
+R_CUTOFF [angstrom] 15
+&END PAIR_POTENTIAL
+&END VDW_POTENTIAL
+"""
+_SMOOTHING = "&XC_GRID\nXC_DERIV {0}_SMOOTH\nXC_SMOOTH_RHO {0}\n&END XC_GRID\n"
+
+
+class CP2KProgram(Calculator):
+    """Energy and forces by CP2K, alive from the first geometry to the last.
+
+    A molecule or dot is put into a padded cube with free boundaries (wavelet Poisson solver), which stays
+    what it was at the first geometry: in a padded periodic box the diffuse functions of Cs meet those of
+    the images, which lowers Cs4PbBr6 by 0.15 eV with 8 Å between the images. A slab stays in its own cell,
+    which must hold its vacuum. Short periodic vectors are sampled by k-points.
+
+    Parameters
+    ----------
+    charge
+        Net charge in elementary charges; refused where anything is periodic.
+    cutoff, relative_cutoff
+        Ry, of the finest grid and of the grid that a Gaussian is put on.
+    basis
+        Name of a MOLOPT basis set for GTH pseudopotentials, for all elements.
+    functional, dispersion
+        A functional with pseudopotentials of CP2K; "d3" for D3(BJ) or "" for none.
+    padding
+        Å of empty space on each side of a molecule or dot.
+    smoothing
+        "NN50", "NN10" or "": of the density in the functional. Without it the forces on oxygen carry a
+        noise of 0.1 eV/Å and more from where the atoms are on the grid, even at 400 Ry; with NN50 at 280 Ry
+        0.03 eV/Å. But smoothing lowers Cs4PbBr6 by 2 eV, and by how much depends on the spacing of the
+        grid, so that energies of different boxes do not compare: smooth to relax, never for the energy.
+    guess
+        Path of orbitals to start from, as ``wave_function`` gives it; "" for free atoms.
+    scf, eps_scf, max_scf
+        "diis" (diagonalisation), "mixing" (the same with Broyden mixing) or "ot" (orbital
+        transformation); threshold on the density matrix or the gradient; most steps.
+    program, threads
+        What is run, on how many cores.
+    """
+
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012
+
+    def __init__(
+        self,
+        *,
+        charge: int = 0,
+        cutoff: float = 300.0,
+        relative_cutoff: float = 40.0,
+        basis: str = "DZVP-MOLOPT-SR-GTH",
+        functional: str = "PBE",
+        dispersion: str = "d3",
+        padding: float = 3.5,
+        smoothing: str = "",
+        guess: str = "",
+        scf: str = "diis",
+        eps_scf: float = 1.0e-5,
+        max_scf: int = 60,
+        program: str = "cp2k.psmp",
+        threads: int = 1,
+    ) -> None:
+        """Take the settings; nothing is run."""
+        Calculator.__init__(self)
+        if scf not in _SCF:
+            raise ValueError(f"scf is one of {', '.join(_SCF)}, not {scf!r}")
+        if dispersion not in ("d3", ""):
+            raise ValueError(f"dispersion is 'd3' or '', not {dispersion!r}")
+        self._charge, self._padding = charge, padding
+        self._basis, self._functional, self._scf = basis, functional, scf
+        self._values = {
+            "charge": charge,
+            "cutoff": cutoff,
+            "relative_cutoff": relative_cutoff,
+            "eps_scf": eps_scf,
+            "functional": functional,
+            "guess": "SCF_GUESS RESTART" if guess else "SCF_GUESS ATOMIC",
+            "orbitals": f"WFN_RESTART_FILE_NAME {guess}\n" if guess else "",
+            "smoothing": _SMOOTHING.format(smoothing) if smoothing else "",
+            "dispersion": _DISPERSION.format(functional=functional) if dispersion else "",
+        }
+        self._max_scf, self._program, self._threads = max_scf, program, threads
+        self._folder: Any = None
+        self._engine: Any = None
+        self._shift = np.zeros(3)
+        self._new = True
+        self._cell = np.zeros((3, 3))
+
+    @property
+    def input(self) -> str:
+        """The input that the program read last, without the settings of a relaxation; "" before it ran."""
+        path = Path(self._folder.name) / "qdsurf.inp" if self._folder else None
+        return path.read_text() if path and path.exists() else ""
+
+    @property
+    def wave_function(self) -> str:
+        """Path of the orbitals of the last geometry, which lives as long as the calculator; "" before it."""
+        path = Path(self._folder.name) / "qdsurf-RESTART.wfn" if self._folder else None
+        return str(path) if path and path.exists() else ""
+
+    def close(self) -> None:
+        """End the program, if it runs."""
+        if self._engine is not None:
+            shell, self._engine._shell = self._engine._shell, None
+            child = getattr(shell, "_child", None)
+            if child is not None:
+                shell.isready = False
+                shell._child = None
+                child.kill()
+                child.communicate()
+            self._engine = None
+
+    def __del__(self) -> None:
+        """End the program with the calculator."""
+        self.close()
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: list[str] | None = None,
+        system_changes: list[str] = all_changes,
+    ) -> None:
+        """Compute *atoms*; the first geometry of a system starts the program."""
+        Calculator.calculate(self, atoms, properties, system_changes)
+        assert self.atoms is not None
+        if self._charge and self.atoms.pbc.any():
+            raise AskError("CP2K with a net charge is for molecules and dots, not for periodic cells")
+        if self._engine is None or {"numbers", "cell", "pbc"} & set(system_changes):
+            self.close()
+            self._start(self.atoms)
+        boxed = self._boxed(self.atoms)
+        try:
+            self._engine.calculate(boxed, ["energy", "forces"], all_changes if self._new else ["positions"])
+        except (AssertionError, OSError, ValueError, EOFError) as error:
+            said = self._said()
+            self.close()
+            if "NOT converged" in said:
+                raise SCFError("the SCF of CP2K did not converge") from error
+            raise EvaluationError(f"CP2K stopped; it said last: {_last(said)}") from error
+        self._new = False
+        if "SCF run NOT converged" in self._said():
+            self.close()
+            raise SCFError("the SCF of CP2K did not converge")
+        results = self._engine.results
+        if not np.isfinite(results["energy"]):
+            raise EvaluationError("CP2K gave no number")
+        self.results = {"energy": results["energy"], "forces": results["forces"]}
+
+    def _said(self) -> str:
+        """Return what the program wrote so far."""
+        path = Path(self._folder.name) / "qdsurf.out"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def _start(self, atoms: Atoms) -> None:
+        """Start the program in a new folder, with the box of *atoms*."""
+        self._folder = tempfile.TemporaryDirectory(prefix="qdsurf-cp2k-")
+        self._cell, self._shift = self._box(atoms)
+        env = environment(self._threads)
+        names = "OMP_NUM_THREADS", "OMP_STACKSIZE"
+        command = ["env", *(f"{key}={env[key]}" for key in names), *tied([self._program, "-s"])]
+        self._new = True
+        self._engine = CP2K(
+            command=f"cd {self._folder.name} && exec " + " ".join(command),
+            label="qdsurf",
+            inp=self._template(atoms),
+            **dict.fromkeys(
+                ("basis_set", "basis_set_file", "potential_file", "pseudo_potential", "cutoff", "xc")
+            ),
+            force_eval_method=None,
+            poisson_solver=None,
+            max_scf=None,
+            stress_tensor=False,
+        )
+
+    def _box(self, atoms: Atoms) -> tuple[Any, Any]:
+        """Return the cell of *atoms* and the shift that brings them to its middle."""
+        if atoms.pbc.any():
+            return atoms.cell.array.copy(), np.zeros(3)
+        low, high = atoms.positions.min(axis=0), atoms.positions.max(axis=0)
+        lengths = high - low + 2 * self._padding
+        lengths = np.full(3, lengths.max())
+        return np.diag(lengths), lengths / 2 - (low + high) / 2
+
+    def _boxed(self, atoms: Atoms) -> Atoms:
+        """Return *atoms* in the box of the calculation."""
+        return Atoms(
+            numbers=atoms.numbers,
+            positions=atoms.positions + self._shift,
+            cell=self._cell,
+            pbc=bool(atoms.pbc.any()),
+        )
+
+    def _template(self, atoms: Atoms) -> str:
+        """Return the input without coordinates and cell."""
+        from ase.data import atomic_numbers
+
+        free = not atoms.pbc.any()
+        symbols = sorted(set(atoms.get_chemical_symbols()), key=atomic_numbers.__getitem__)
+        lengths = np.linalg.norm(self._cell, axis=1)
+        counts = [
+            math.ceil(SAMPLED_LENGTH / x - 1e-6) if p else 1 for x, p in zip(lengths, atoms.pbc, strict=True)
+        ]
+        sampled = max(counts) > 1
+        grid = " ".join(map(str, counts))
+        scf = _SCF["mixing" if sampled else self._scf]
+        odd = int(atoms.numbers.sum() - self._charge) % 2
+        return _TEMPLATE.format(
+            **self._values,
+            spin="UKS\n" if odd else "",
+            poisson="PERIODIC NONE\nPSOLVER WAVELET" if free else "PERIODIC XYZ",
+            kpoints=f"&KPOINTS\nSCHEME MONKHORST-PACK {grid}\nFULL_GRID\n&END KPOINTS\n" if sampled else "",
+            extrapolation="USE_GUESS" if sampled else "ASPC\nEXTRAPOLATION_ORDER 2",
+            scf=scf.format(max_scf=self._max_scf, eps_scf=self._values["eps_scf"]),
+            kinds="".join(
+                f"&KIND {s}\nBASIS_SET {self._basis}\nPOTENTIAL GTH-{self._functional}\n&END KIND\n"
+                for s in symbols
+            ),
+        )
+
+
+def _last(text: str) -> str:
+    """Return the last lines of *text* that are not decoration, in one."""
+    lines = [line.strip(" *") for line in text.splitlines() if line.strip(" *-")]
+    return " | ".join(lines[-6:]) or "nothing"
