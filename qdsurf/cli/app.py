@@ -88,12 +88,10 @@ def facet_lines(facets: Iterable[FacetSummary]) -> list[str]:
 
 
 def any_ligand(text: str) -> Any:
-    """Return the ligand of that name on the shelf, or the one of that SMILES."""
-    from qdsurf.library import list_shelf
-    from qdsurf.ligands import ligand_from_smiles, load_ligand
+    """Return the ligand of that name on the shelf, of that file, or the one of that SMILES."""
+    from qdsurf.ligands import find_ligand
 
-    looks_like_smiles = re.search(r"[\[\]()=#@+]", text) and text.lower() not in list_shelf("ligands")
-    return ligand_from_smiles(text) if looks_like_smiles else load_ligand(text)
+    return find_ligand(text)
 
 
 def miller(text: str) -> tuple[int, int, int]:
