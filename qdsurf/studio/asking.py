@@ -83,7 +83,7 @@ class RankingPanel:
             {
                 **row,
                 "ligand": f"▶ {row['ligand']}" if row["mine"] else row["ligand"],
-                "why": "; ".join(row["why"][:3]),
+                "why": "\n".join(row["why"][:3]),
             }
             for row in found["rows"]
         ]

@@ -91,10 +91,10 @@ class Fields:
                 self._select("size_by", "Size by", SIZES)
                 self._input("size", "Size, or 4x4x2")
             self._input("facets", "Energies of facets, 100=1.0, 111=1.2")
-            self._input("cut", "Termination: CsBr, or 111=Pb")
+            self._select("neutralize", "Make it neutral", NEUTRALIZE)
             with ui.element("div").classes("pair"):
-                self._select("neutralize", "Make it neutral", NEUTRALIZE)
-                self._input("cap", "Ion to cap with: I, Cl")
+                self._input("cut", "Ended by: CsBr")
+                self._input("cap", "Capped with: I")
 
     def _vacancy(self) -> None:
         words("h2", "Vacancy")
@@ -298,5 +298,5 @@ class Fields:
             + "; ".join(
                 f"{row['sites']} {row['place']}" for row in rows if row["place"].split(" ")[0] != "on"
             )
-            + ". All places are in the panel Charge and sites."
+            + ". All places are in the panel Charge."
         )

@@ -40,7 +40,7 @@ RULES = {
     "cap:I": "cap with I⁻",
     "cap:Na": "cap with Na⁺",
 }
-UNITS = {"count": "ligands", "fraction": "fraction of the sites", "nm^-2": "per nm²"}
+UNITS = {"count": "numbers", "fraction": "shares of sites", "nm^-2": "per nm²"}
 MODES = {
     "auto": "auto",
     "terminal": "one atom binds",

@@ -55,9 +55,8 @@ def facet_rows(surface: Surface) -> list[Row]:
     kinds: dict[tuple[Any, ...], list[Any]] = {}
     for facet in summary(surface).facets:
         words = facet.facet.split()
-        name = " ".join(
-            words if words[0] in ("top", "bottom", "all") else sorted(w.strip("-") for w in words)
-        )
+        whole = words[0] in ("top", "bottom", "all")
+        name = " ".join(words if whole else sorted((w.strip("-") for w in words), reverse=True))
         kinds.setdefault((name, facet.termination or cut, round(facet.area, 2)), []).append(facet)
     rows = []
     for (name, termination, area), members in kinds.items():
@@ -74,12 +73,12 @@ def facet_rows(surface: Surface) -> list[Row]:
 
 
 def _facet_name(name: str) -> str:
-    """Return "(100)" or "top (001)" from "1 0 0" or "top 0 0 1"."""
+    """Return "{100}" of a dot, "top (001)" of a slab, from "1 0 0" and "top 0 0 1"."""
     words = name.split()
     side = words[0] if words[0] in ("top", "bottom") else ""
     rest = words[1:] if side else words
     indices = "".join(rest) if all(len(word) == 1 for word in rest) else " ".join(rest)
-    return f"{side} ({indices})".strip()
+    return f"{side} ({indices})" if side else f"{{{indices}}}"
 
 
 def room_rows(surface: Surface) -> list[Row]:

@@ -43,10 +43,10 @@ class Results:
                 "dense no-caps align=left outside-arrows mobile-arrows"
             ) as tabs:
                 names = (
-                    "Charge and sites",
-                    "Contacts and density",
+                    "Charge",
+                    "Contacts",
                     "Ligands",
-                    "HSAB and ranking",
+                    "HSAB",
                     "Tolerance",
                     "Recipe",
                     "Download",
@@ -57,7 +57,7 @@ class Results:
                 for name, tab in zip(names, made, strict=True):
                     with ui.tab_panel(tab):
                         self.panels[name] = ui.element("div")
-        with self.panels["HSAB and ranking"]:
+        with self.panels["HSAB"]:
             self.ranking = RankingPanel(ask)
         with self.panels["Tolerance"]:
             self.tolerance = TolerancePanel(ask)
@@ -66,7 +66,7 @@ class Results:
 
     async def _opened(self, event: Any) -> None:
         """Fill a panel that is filled when it is first looked at."""
-        if event.value == "HSAB and ranking":
+        if event.value == "HSAB":
             await self.ranking.open()
         elif event.value == "Tolerance":
             await self.tolerance.open()
@@ -104,7 +104,7 @@ class Results:
                     ui.label(f"{number} {word}{'s' * (number != 1)}").classes("chip bad")
 
     def _charge(self) -> None:
-        panel, made = self.panels["Charge and sites"], self.made
+        panel, made = self.panels["Charge"], self.made
         panel.clear()
         with panel:
             with ui.element("div").classes("two"):
@@ -125,7 +125,7 @@ class Results:
             ui.label(made["crystal"]).classes("hint")
 
     def _contacts(self) -> None:
-        panel, made = self.panels["Contacts and density"], self.made
+        panel, made = self.panels["Contacts"], self.made
         panel.clear()
         with panel:
             words("p", made["contact"])

@@ -88,7 +88,6 @@ window.qdsurf = (() => {
     if (!viewer) return;
     viewer.setView([0, 0, 0, 0, 0, 0, 0, 1]);
     viewer.zoomTo();
-    viewer.zoom(1.15);
     if (angle) viewer.rotate(angle, { x, y, z: 0 });
     viewer.render();
   }
