@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qdsurf.attachment.demands import Demand
+from qdsurf.attachment.drawing import Draw, Even, Listed, Queue
 from qdsurf.attachment.molecules import molecule_of
 from qdsurf.attachment.places import Places
 from qdsurf.errors import AskError, PlacementError
@@ -18,8 +19,6 @@ Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 PATTERNS = ("even", "random", "clustered", "segmented")
-# Sites closer than this many Å are one place: the site of an ion and the one above its counter-ion.
-_ONE_PLACE = 1.5
 # A ligand on two sites reaches at most this far in Å beyond its own length.
 _SLACK = 3.0
 
@@ -46,30 +45,6 @@ class Job:
     unit: int
 
 
-class _Draw:
-    """What is free, and how far every site is from those taken (state of one choice)."""
-
-    def __init__(self, places: Places, pools: list[list[list[Integers]]]) -> None:
-        """Begin with every site of *pools* free."""
-        self.places = places
-        self.used = np.unique(np.concatenate([pool for p in pools for needs in p for pool in needs]))
-        self.free = np.ones(len(places.charge), dtype=bool)
-        self.far = np.full(len(places.charge), np.inf)
-
-    def take(self, number: int) -> None:
-        """Mark the site *number*, and all that share its place, as taken."""
-        gaps = self.places.gaps(self.used, number)
-        self.far[self.used] = np.minimum(self.far[self.used], gaps)
-        self.free[self.used[gaps < _ONE_PLACE]] = False
-        self.free[number] = False
-        own = set(self.places.surface.sites[number].atoms)
-        if own:  # nothing binds above an ion that has left
-            near = self.used[gaps < 6.0]
-            for k in near[self.free[near] & ~self.places.occupied[near]]:
-                if own & set(self.places.surface.sites[k].neighbours):
-                    self.free[k] = False
-
-
 def choose_sites(
     places: Places, demands: list[Demand], pools: list[list[list[Integers]]], numbers: list[int], *,
     pattern: str, rng: np.random.Generator, best_effort: bool,
@@ -91,8 +66,8 @@ def choose_sites(
     whole = _all_sites(demands, pools, numbers)
     if whole is not None:
         return whole
-    draw = _Draw(places, pools)
-    score = _scores(places, demands, pools, numbers, pattern, rng)
+    draw = Draw(places, pools)
+    queue = _queues(draw, pools, numbers, pattern, rng)
     jobs: list[Job] = []
     got = [0] * len(demands)
     while True:
@@ -101,7 +76,7 @@ def choose_sites(
             return jobs
         # the demand that is the farthest behind its share goes next, so that a mixture is mixed
         turn = open_[0] if pattern != "even" else min(open_, key=lambda k: (got[k] + 0.5) / numbers[k])
-        taken = _one(draw, demands[turn], pools[turn], score(turn, draw), len(jobs))
+        taken = _one(draw, demands[turn], pools[turn], queue(turn), len(jobs))
         if taken is None:
             if best_effort:
                 numbers = [g if k == turn else n for k, (g, n) in enumerate(zip(got, numbers, strict=True))]
@@ -133,56 +108,41 @@ def _all_sites(
 
 
 def _one(
-    draw: _Draw, demand: Demand, pools: list[list[Integers]], score: Array, unit: int
+    draw: Draw, demand: Demand, pools: list[list[Integers]], queue: Queue, unit: int
 ) -> list[Job] | None:
     """Return the jobs of one more of *demand* and take its sites; None where nothing is left."""
-    lead = pools[0][0]
-    order = lead[draw.free[lead]]
-    order = order[np.argsort(-score[order], kind="stable")]
-    for first in order[:50]:
-        taken = [int(first)]
-        jobs: list[Job] = []
-        for part, needs in zip(demand.parts, pools, strict=True):
-            sites: list[int] = []
-            for pool in needs:
-                if len(taken) == 1 and not sites and not jobs:
-                    sites.append(taken[0])
-                    continue
-                found = _partner(draw, pool, taken, reach=_length(part.ligand) + _SLACK)
-                if found is None:
-                    break
-                taken.append(found)
-                sites.append(found)
-            if len(sites) == len(needs):
-                adds = all(n.kind.startswith("on ") for n in part.needs)
-                jobs.append(Job(part.ligand, tuple(sites), adds, unit))
-        if len(jobs) == len(demand.parts):
-            for number in taken:
+    while (first := queue.best()) is not None:
+        found = _with_partners(draw, demand, pools, first, unit)
+        if found is not None:
+            for number in (n for job in found for n in job.sites):
                 draw.take(number)
-            return jobs
+            return found
+        # nor will it find partners later: sites only become fewer
+        queue.drop(first)
     return None
+
+
+def _with_partners(
+    draw: Draw, demand: Demand, pools: list[list[Integers]], first: int, unit: int
+) -> list[Job] | None:
+    """Return the jobs of one of *demand* with its leading site *first*; None where it lacks partners."""
+    taken: list[int] = []
+    jobs: list[Job] = []
+    for part, needs in zip(demand.parts, pools, strict=True):
+        start = len(taken)
+        for pool in needs:
+            site = draw.partner(pool, taken, reach=_length(part.ligand) + _SLACK) if taken else first
+            if site is None:
+                return None
+            taken.append(site)
+        adds = all(n.kind.startswith("on ") for n in part.needs)
+        jobs.append(Job(part.ligand, tuple(taken[start:]), adds, unit))
+    return jobs
 
 
 def _length(ligand: Ligand) -> float:
     """Return how far the anchors of *ligand* can be apart in Å; any two ions of a salt are near."""
     return 6.0 if len(ligand.anchors) < 2 else molecule_of(ligand).length
-
-
-def _partner(draw: _Draw, pool: Integers, taken: list[int], reach: float) -> int | None:
-    """Return the free site of *pool* nearest to the first of *taken*, on the same face."""
-    places = draw.places
-    first = taken[0]
-    fits = pool[
-        draw.free[pool] & (places.occupied[pool] == places.occupied[first])
-        & (places.normals[pool] @ places.normals[first] > 0.5)
-    ]  # fmt: skip
-    fits = fits[~np.isin(fits, taken)]
-    if not len(fits):
-        return None
-    gaps = places.gaps(fits, first)
-    gaps[gaps < _ONE_PLACE] = np.inf
-    best = int(np.argmin(gaps))
-    return int(fits[best]) if gaps[best] <= max(reach, 8.0) else None
 
 
 def _vacancies(
@@ -232,40 +192,58 @@ def _shared(needs: list[Integers], pool: Integers) -> int:
     return sum(len(p) == len(pool) and bool((p == pool).all()) for p in needs)
 
 
-def _scores(
-    places: Places, demands: list[Demand], pools: list[list[list[Integers]]], numbers: list[int],
-    pattern: str, rng: np.random.Generator,
-) -> Callable[[int, _Draw], Array]:  # fmt: skip
-    """Return the function (demand, draw) -> score of every site, the best the highest."""
+def _queues(
+    draw: Draw, pools: list[list[list[Integers]]], numbers: list[int], pattern: str, rng: np.random.Generator
+) -> Callable[[int], Queue]:
+    """Return the function that gives the queue of a demand, made when it is asked for first."""
+    places = draw.places
     count = len(places.charge)
-    if pattern == "random":
-        drawn = rng.random(count)
-        return lambda turn, draw: drawn
-    if pattern == "segmented":
-        along = _along(places, rng)
-        shares = np.cumsum([0.0, *numbers]) / max(sum(numbers), 1)
-        middles = (shares[1:] + shares[:-1]) / 2
-        return lambda turn, draw: -np.abs(along - middles[turn])
-    if pattern == "clustered":
-        seeds: dict[int, Array] = {}
+    made: dict[int, Queue] = {}
+    score = rng.random(count) if pattern == "random" else np.zeros(count)
+    along = _along(places, rng) if pattern == "segmented" else np.zeros(0)
+    shares = np.cumsum([0.0, *numbers]) / max(sum(numbers), 1)
+    middles = (shares[1:] + shares[:-1]) / 2
+    rank = _ranks(places, pools)
 
-        def near(turn: int, draw: _Draw) -> Array:
-            if turn not in seeds:
-                lead = pools[turn][0][0]
-                lead = lead[draw.free[lead]]
-                far = np.where(np.isinf(draw.far[lead]), rng.random(len(lead)), draw.far[lead])
-                start = int(lead[int(np.argmax(far))]) if len(lead) else 0
-                seeds[turn] = -places.gaps(np.arange(count), start)
-            return seeds[turn]
+    def queue(turn: int) -> Queue:
+        if turn not in made:
+            lead = pools[turn][0][0]
+            if pattern == "even":
+                made[turn] = Even(draw, lead, rank[lead])
+            elif pattern == "random":
+                made[turn] = _ordered(draw, lead, score[lead])
+            elif pattern == "segmented":
+                made[turn] = _ordered(draw, lead, -np.abs(along[lead] - middles[turn]))
+            else:
+                start = _start(draw, lead, rng)
+                made[turn] = _ordered(draw, lead, -places.gaps(lead, start))
+            draw.queues.append(made[turn])
+        return made[turn]
 
-        return near
-    # even: as far as can be from all that is taken; vacancies and strong acids first among equals
-    rank = np.zeros(count)
+    return queue
+
+
+def _ordered(draw: Draw, sites: Integers, score: Array) -> Listed:
+    """Return *sites* by *score*, the highest first."""
+    return Listed(draw, sites[np.argsort(-np.round(score, 6), kind="stable")])
+
+
+def _start(draw: Draw, lead: Integers, rng: np.random.Generator) -> int:
+    """Return the site of *lead* where a patch begins: far from what is taken."""
+    free = lead[draw.free[lead]]
+    if not len(free):
+        return int(lead[0])
+    far = draw.from_taken(free) if draw.taken else rng.random(len(free))
+    return int(free[int(np.argmax(far))])
+
+
+def _ranks(places: Places, pools: list[list[list[Integers]]]) -> Array:
+    """Return which sites come first, the highest: vacancies, then strong acids."""
+    rank = np.zeros(len(places.charge))
     for needs in pools:
         for pool in needs[0]:
-            prefer = np.where(places.occupied[pool], 0.0, 2.0) + np.abs(places.charge[pool]) * 0.5
-            rank[pool] = prefer - prefer.min() if len(pool) else prefer
-    return lambda turn, draw: np.minimum(draw.far, 1e6) + 1e4 * rank
+            rank[pool] = np.where(places.occupied[pool], 0.0, 2.0) + np.abs(places.charge[pool]) * 0.5
+    return rank
 
 
 def _along(places: Places, rng: np.random.Generator) -> Array:
@@ -296,9 +274,8 @@ def explicit_jobs(
     AskError
         Too few of them suit a ligand.
     """
-    draw = _Draw(places, pools)
-    score = np.full(len(places.charge), -1.0)
-    score[wanted] = len(wanted) - np.arange(len(wanted))
+    draw = Draw(places, pools)
+    turn = {site: n for n, site in reversed(list(enumerate(wanted)))}
     jobs: list[Job] = []
     for demand, pool, number in zip(demands, pools, numbers, strict=True):
         lead = pool[0][0][np.isin(pool[0][0], wanted)]
@@ -306,9 +283,9 @@ def explicit_jobs(
             raise AskError(
                 f"{number} {demand.name} asked for, but only {len(lead)} of the sites given suit it"
             )
-        only = [[lead, *pool[0][1:]], *pool[1:]]
+        queue = Listed(draw, np.array(sorted(lead.tolist(), key=turn.__getitem__), dtype=np.int64))
         for got in range(number):
-            taken = _one(draw, demand, only, score, len(jobs))
+            taken = _one(draw, demand, pool, queue, len(jobs))
             if taken is None:
                 if best_effort:
                     break

@@ -14,6 +14,7 @@ from qdsurf.attachment.choosing import Job
 from qdsurf.attachment.demands import as_ligand
 from qdsurf.attachment.places import Places
 from qdsurf.attachment.shells import build_shell
+from qdsurf.build.spreading import Around, Farthest
 from qdsurf.errors import AskError, BalanceError, ChargeError
 from qdsurf.model import Ligand, Reaction, Surface
 
@@ -204,17 +205,19 @@ def _count(amount: float, unit: str, there: int, name: str) -> int:
 
 def _spread(places: Places, groups: list[tuple[int, ...]], number: int, seed: int) -> list[tuple[int, ...]]:
     """Return *number* of the *groups* of sites, each as far from the others as it can be."""
-    lead = np.array([g[0] for g in groups], dtype=np.int64)
     if number >= len(groups):
         return groups
+    atoms = places.surface.atoms
+    points = places.positions[[g[0] for g in groups]]
+    farthest = Farthest(Around(points, atoms.cell.array, np.asarray(atoms.pbc)))
+    start = int(np.random.default_rng(seed).integers(len(groups))) if seed else 0
     chosen: list[int] = []
-    far = np.full(len(lead), np.inf)
-    start = int(np.random.default_rng(seed).integers(len(lead))) if seed else 0
     while len(chosen) < number:
-        best = start if not chosen else int(np.argmax(far))
+        best = farthest.best() if chosen else start
+        assert best is not None
         chosen.append(best)
-        far = np.minimum(far, places.gaps(lead, int(lead[best])))
-        far[best] = -1.0
+        farthest.drop(best)
+        farthest.take(points[best])
     return [groups[k] for k in sorted(chosen)]
 
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from qdsurf.attachment.attaching import attach
 from qdsurf.attachment.demands import as_ligand
-from qdsurf.attachment.places import Places, suitable_sites
+from qdsurf.attachment.places import suitable_sites
 from qdsurf.errors import AskError, PlacementError
 from qdsurf.model import Ligand, Site, Surface
+from qdsurf.model.periodic import nearest_image
 
 Array = NDArray[np.float64]
 
@@ -110,7 +111,7 @@ def unique_sites(surface: Surface, sites: list[Site]) -> list[tuple[Site, int]]:
     from qdsurf.build.symmetry import symmetry_of
 
     symmetry = symmetry_of(surface)
-    places = Places.of(surface)
+    pbc = np.asarray(surface.atoms.pbc)
     number = {id(s): k for k, s in enumerate(surface.sites)}
     left = list(sites)
     found: list[tuple[Site, int]] = []
@@ -119,12 +120,7 @@ def unique_sites(surface: Surface, sites: list[Site]) -> list[tuple[Site, int]]:
         images = np.einsum("kij,j->ki", symmetry.rotations, first.position) + symmetry.translations
         rest, count = [], 0
         for site in left:
-            away = site.position - images
-            if places.surface.atoms.pbc.any():
-                cell = surface.atoms.cell.array
-                fraction = away @ np.linalg.inv(cell)
-                pbc = np.asarray(surface.atoms.pbc)
-                away = (fraction - np.where(pbc, np.round(fraction), 0.0)) @ cell
+            away = nearest_image(site.position - images, surface.atoms.cell.array, pbc)
             same = (
                 site.kind == first.kind and site.species == first.species and site.occupied == first.occupied
             )

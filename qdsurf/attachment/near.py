@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qdsurf.attachment.pairs import ANCHORS_APART, Kinds, Pairs, images
+from qdsurf.attachment.pairs import ANCHORS_APART, Kinds, Pairs
 from qdsurf.model.contacts import SMALLEST_HYDROGEN_PAIR, SMALLEST_RATIO
+from qdsurf.model.periodic import images
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -73,36 +73,3 @@ class Pairs:
         """Return x_i - x_j in Å over the image of the pair, shape (n, 3)."""
         found: Array = positions[self.i] - positions[self.j]
         return found if self.shift is None else found - self.shift
-
-
-def images(
-    positions: Array, cell: Array, periodic: tuple[bool, bool], reach: float
-) -> tuple[Array, Integers, Array | None]:
-    """Return points, the atom each is, and x - point: atoms wrapped into the cell, then images around it."""
-    own = np.arange(len(positions))
-    if not any(periodic):
-        return positions, own, None
-    full = np.array(cell, dtype=float)
-    if abs(np.linalg.det(full)) < 1e-9:
-        full[2] = np.cross(full[0], full[1])
-    inverse = np.linalg.inv(full)
-    fraction = positions @ inverse
-    whole = np.floor(fraction)
-    whole[:, [not periodic[0], not periodic[1], True]] = 0.0
-    fraction = fraction - whole
-    points, parents, shifts = [positions - whole @ full], [own], [whole @ full]
-    depth = [reach * float(np.linalg.norm(inverse[:, k])) if periodic[k] else 0.0 for k in (0, 1)]
-    turns = [range(-int(np.ceil(d)), int(np.ceil(d)) + 1) for d in depth]
-    for m in turns[0]:
-        for n in turns[1]:
-            if m == n == 0:
-                continue
-            inside = np.ones(len(positions), dtype=bool)
-            for k, step in ((0, m), (1, n)):
-                if periodic[k]:
-                    inside &= (fraction[:, k] + step > -depth[k]) & (fraction[:, k] + step < 1 + depth[k])
-            chosen = own[inside]
-            points.append(points[0][inside] + m * full[0] + n * full[1])
-            parents.append(chosen)
-            shifts.append(shifts[0][inside] - m * full[0] - n * full[1])
-    return np.concatenate(points), np.concatenate(parents), np.concatenate(shifts)

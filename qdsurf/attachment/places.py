@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from qdsurf.attachment.demands import Demand, Need, Part, needs_of, on_facet
 from qdsurf.errors import AskError, ChargeError
 from qdsurf.model import Ligand, Site, Surface
+from qdsurf.model.periodic import nearest_image
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -91,12 +92,10 @@ class Places:
 
     def gaps(self, chosen: Integers, number: int) -> Array:
         """Return the distances in Å of the sites *chosen* from the site *number*, over images."""
-        away = self.positions[chosen] - self.positions[number]
-        pbc = np.asarray(self.surface.atoms.pbc)
-        if pbc.any():
-            cell = self.surface.atoms.cell.array
-            fraction = away @ np.linalg.inv(cell)
-            away = (fraction - np.where(pbc, np.round(fraction), 0.0)) @ cell
+        atoms = self.surface.atoms
+        away = nearest_image(
+            self.positions[chosen] - self.positions[number], atoms.cell.array, np.asarray(atoms.pbc)
+        )
         found: Array = np.sqrt(np.einsum("ij,ij->i", away, away))
         return found
 

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qdsurf.attachment.molecules import molecule_of
-from qdsurf.attachment.pairs import Kinds, images
+from qdsurf.attachment.pairs import Kinds
 from qdsurf.attachment.rotations import perpendicular, spin, turn_onto, unit
 from qdsurf.attachment.seats import Seat
 from qdsurf.model import Ligand
 from qdsurf.model.contacts import radii
+from qdsurf.model.periodic import images
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -16,6 +16,7 @@ from qdsurf.attachment.places import Places
 from qdsurf.attachment.rotations import unit
 from qdsurf.errors import AskError
 from qdsurf.model import Anchor, Ligand
+from qdsurf.model.periodic import nearest_image
 
 Array = NDArray[np.float64]
 
@@ -103,7 +104,7 @@ class Seating:
         self.places = places
         self.atoms = places.surface.atoms
         self.symbols = self.atoms.get_chemical_symbols()
-        self.inverse = np.linalg.pinv(self.atoms.cell.array)
+        self.cell = self.atoms.cell.array
         self.pbc = np.asarray(self.atoms.pbc)
         self.open = not bool(self.pbc.any())
 
@@ -147,13 +148,9 @@ class Seating:
             name = "spanning" if second else name
         return Seat(group, point, direction, out, second, second_point, ions, name)
 
-    def _near(self, vector: Array) -> Array:
-        """Return the shortest periodic image of *vector*."""
-        if self.open:
-            return vector
-        fraction = vector @ self.inverse
-        found: Array = (fraction - np.where(self.pbc, np.round(fraction), 0.0)) @ self.atoms.cell.array
-        return found
+    def _near(self, vectors: Array) -> Array:
+        """Return the shortest periodic images of *vectors*."""
+        return vectors if self.open else nearest_image(vectors, self.cell, self.pbc)
 
     def _point(
         self, job: Job, which: int, ligand: Ligand, group: tuple[int, ...]
@@ -251,16 +248,8 @@ class Seating:
         arrays = self.atoms.arrays
         same = (arrays["species"] == arrays["species"][atom]) & (arrays["role"] == "surface")
         numbers = np.flatnonzero(same)
-        away = self._nears(self.atoms.positions[numbers] - self.atoms.positions[atom])
+        away = self._near(self.atoms.positions[numbers] - self.atoms.positions[atom])
         return [int(k) for k in numbers[np.linalg.norm(away, axis=1) < 8.0]]
-
-    def _nears(self, vectors: Array) -> Array:
-        """Return the shortest periodic images of *vectors*."""
-        if not self.pbc.any():
-            return vectors
-        fraction = vectors @ self.inverse
-        found: Array = (fraction - np.where(self.pbc, np.round(fraction), 0.0)) @ self.atoms.cell.array
-        return found
 
 
 def _bite(ligand: Ligand, anchor: Anchor) -> tuple[int, int] | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from qdsurf.build.bonds import BulkBonds, bound_pairs, with_cap
 from qdsurf.build.caps import at_bond_length
+from qdsurf.build.spreading import spread
 from qdsurf.crystals import COMMON_CHARGES
 from qdsurf.errors import AskError, ChargeError
 
@@ -316,33 +317,3 @@ def _one_each(
             served.add(ion)
             kept.append(place)
     return np.array(kept, dtype=np.int64)
-
-
-def spread(
-    positions: Vectors, candidates: NDArray[np.int64], count: int, taken: list[int], seed: int
-) -> list[int]:
-    """Return *count* of *candidates* that lie far from each other and from those *taken*.
-
-    Farthest-point sampling (Gonzalez, doi:10.1016/0304-3975(85)90224-5); the first and all ties are
-    drawn from *seed*. All candidates when there are not more than *count*.
-    """
-    if len(candidates) <= count:
-        return [int(c) for c in candidates]
-    points = positions[candidates]
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(len(points))
-    points, names = points[order], candidates[order]
-    if taken:
-        from scipy.spatial import KDTree
-
-        gap = KDTree(positions[taken]).query(points)[0]
-    else:
-        gap = np.linalg.norm(points - points.mean(axis=0), axis=1)
-    chosen: list[int] = []
-    for _ in range(count):
-        best = int(np.argmax(np.round(gap, 3)))
-        chosen.append(int(names[best]))
-        away = np.linalg.norm(points - points[best], axis=1)
-        gap = away if not chosen[1:] and not taken else np.minimum(gap, away)
-        gap[best] = -1.0
-    return chosen
