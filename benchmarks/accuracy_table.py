@@ -1,0 +1,284 @@
+"""Every method beside the references: energies of the states, errors of the reactions, the table in words.
+
+``evaluate`` needs the engines and writes ``benchmarks/references/methods/*.json``; all the rest reads files,
+so that the page follows from the data wherever it is made.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.io import read
+from reference_states import HERE, REFERENCE, settings_digest, states_in_order
+
+import qdsurf as qs
+from qdsurf.energy.relax import equilibrium_scale, gamma_repeat, relax, single_point
+from qdsurf.errors import QdsurfError
+from qdsurf.methods import lacks
+
+METHODS = (
+    "sevennet-0", "sevennet-l3i5", "sevennet-mf-0", "chgnet", "diep", "gfn2-xtb", "gfn1-xtb", "emt",
+)  # fmt: skip
+# Those that also relax every state themselves.
+RELAXED = ("sevennet-0", "sevennet-l3i5", "sevennet-mf-0", "chgnet", "gfn2-xtb", "gfn1-xtb")
+FORCE, STEPS = 0.05, 200
+# A rank correlation of fewer ligands says nothing.
+RANKED = 4
+CLASSES = {"X": "X (anion exchange)", "A": "A (cation exchange)", "L": "L (adsorption)", "Z": "Z, zwitterion"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A reference reaction whose states are all there and converged, energy in eV."""
+
+    name: str
+    group: str
+    surface: str
+    stoichiometry: dict[str, float]
+    energy: float
+
+
+def reactions(folder: Path = HERE) -> list[dict[str, Any]]:
+    """Return the reactions of the set, finished or not."""
+    rows: list[dict[str, Any]] = json.loads((folder / "reactions.json").read_text())
+    return rows
+
+
+def finished(folder: Path = HERE) -> dict[str, Atoms]:
+    """Return the finished states by name; energies are in ``info["reference"]``, eV per formula unit."""
+    found = {}
+    for path in sorted((folder / "states").glob("*.xyz")):
+        atoms = read(path)
+        energy = atoms.info.pop("energy", None)
+        atoms.info["reference"] = energy if energy is not None else atoms.get_potential_energy()
+        atoms.info["reference"] /= atoms.info["formula_units"]
+        atoms.calc = None
+        found[path.stem] = atoms
+    return found
+
+
+def reference_rows(folder: Path = HERE) -> list[Row]:
+    """Return the reactions whose states are all finished and converged."""
+    states = {name: atoms for name, atoms in finished(folder).items() if atoms.info["converged"]}
+    rows = []
+    for row in reactions(folder):
+        parts = row["stoichiometry"]
+        if all(name in states for name in parts):
+            energy = sum(value * states[name].info["reference"] for name, value in parts.items())
+            name = f"{row['surface']} {row['ligand']}"
+            rows.append(
+                Row(name=name, group=row["class"], surface=row["surface"], stoichiometry=parts, energy=energy)
+            )
+    return rows
+
+
+def evaluate() -> None:
+    """Compute every finished state with every method that runs here, and write each at once."""
+    states = finished()
+    order = [name for name in states_in_order(reactions()) if name in states]
+    (HERE / "methods").mkdir(exist_ok=True)
+    for label in METHODS:
+        method = qs.load_method(label)
+        path = HERE / "methods" / f"{label}.json"
+        if missing := lacks(method):
+            print(f"{label}: not here ({missing})", flush=True)
+            continue
+        known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+        for name in order:
+            entry = known.setdefault(name, {})
+            atoms = states[name]
+            if "single" not in entry and "refused" not in entry:
+                entry |= _single(atoms, method)
+            if label in RELAXED and "relaxed" not in entry and "failed" not in entry:
+                entry |= _own(atoms, method)
+            part = path.with_suffix(".part")
+            part.write_text(json.dumps(known, indent=1) + "\n")
+            os.replace(part, path)
+        print(f"{label}: {len(order)} states", flush=True)
+
+
+def _system(atoms: Atoms) -> Atoms:
+    return Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+
+
+def _single(atoms: Atoms, method: Any) -> dict[str, Any]:
+    """Return the energy per formula unit at the geometry of the reference, or why there is none."""
+    system = gamma_repeat(_system(atoms), method) if atoms.pbc.any() else _system(atoms)
+    units = atoms.info["formula_units"] * len(system) / len(atoms)
+    try:
+        return {"single": single_point(system, method).energy / units}
+    except QdsurfError as error:
+        return {"refused": str(error).splitlines()[0]}
+
+
+def _own(atoms: Atoms, method: Any) -> dict[str, Any]:
+    """Return the energy per formula unit at the method's own geometry, next to that of the reference."""
+    system = _system(atoms)
+    try:
+        if atoms.pbc.any():
+            scale = equilibrium_scale(system, method)
+            system.set_cell(system.cell * scale, scale_atoms=True)
+            system = gamma_repeat(system, method)
+            units = atoms.info["formula_units"] * len(system) / len(atoms)
+            return {"relaxed": single_point(system, method).energy / units, "converged": True}
+        done = relax(system, method, fmax=FORCE, steps=STEPS)
+    except QdsurfError as error:
+        return {"failed": str(error).splitlines()[0]}
+    moved = float(np.linalg.norm(done.atoms.get_all_distances() - system.get_all_distances()) / len(system))
+    return {
+        "relaxed": done.energy,
+        "converged": done.converged,
+        "steps": done.steps,
+        "moved": round(moved, 4),
+    }
+
+
+def energies(label: str, rows: list[Row], kind: str, folder: Path = HERE) -> dict[str, float]:
+    """Return the reaction energies in eV of a method, without those that lack a state or its convergence."""
+    path = folder / "methods" / f"{label}.json"
+    known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    result = {}
+    for row in rows:
+        parts = [(value, known.get(name, {})) for name, value in row.stoichiometry.items()]
+        whole = all(kind in p and (kind == "single" or p["converged"]) for _, p in parts)
+        if whole:
+            result[row.name] = sum(value * p[kind] for value, p in parts)
+    return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errors:
+    """Of one method in one class, eV: signed mean, absolute mean, and that after the mean is taken off."""
+
+    count: int
+    failures: int
+    mean: float
+    absolute: float
+    centred: float
+    spearman: float | None
+
+
+def errors(rows: list[Row], found: dict[str, float]) -> Errors:
+    """Return the errors of the energies *found* for *rows*.
+
+    The mean that is taken off is that of a class on one surface: what all its ligands have in common does
+    not change their order.
+    """
+    mine = [row for row in rows if row.name in found]
+    wrong = np.array([found[row.name] - row.energy for row in mine])
+    left, orders = [], []
+    for surface in sorted({row.surface for row in mine}):
+        inside = np.array([row.surface == surface for row in mine])
+        if inside.sum() > 1:
+            left.extend(wrong[inside] - wrong[inside].mean())
+        if inside.sum() >= RANKED:
+            pairs = [(row.energy, found[row.name]) for row, here in zip(mine, inside, strict=True) if here]
+            orders.append((len(pairs), spearman(*map(np.array, zip(*pairs, strict=True)))))
+    total = sum(count for count, _ in orders)
+    return Errors(
+        count=len(mine),
+        failures=len(rows) - len(mine),
+        mean=float(wrong.mean()) if len(mine) else math.nan,
+        absolute=float(np.abs(wrong).mean()) if len(mine) else math.nan,
+        centred=float(np.abs(left).mean()) if left else math.nan,
+        spearman=sum(n * value for n, value in orders) / total if total else None,
+    )
+
+
+def spearman(a: Any, b: Any) -> float:
+    """Return the rank correlation of two lists without ties.
+
+    >>> spearman(np.array([1.0, 2.0, 3.0]), np.array([5.0, 6.0, 9.0]))
+    1.0
+    """
+    x, y = (np.argsort(np.argsort(v)).astype(float) for v in (a, b))
+    return float(np.corrcoef(x, y)[0, 1])
+
+
+def _number(value: float | None, form: str = "+.2f") -> str:
+    return "–" if value is None or math.isnan(value) else format(value, form)
+
+
+def class_block(rows: list[Row], kind: str, folder: Path = HERE) -> list[str]:
+    """Return the lines of the table of errors by class, at the geometry of *kind*."""
+    groups = [g for g in CLASSES if any(row.group == g for row in rows)]
+    lines = []
+    for group in [*groups, "all"]:
+        inside = [row for row in rows if group in (row.group, "all")]
+        title = CLASSES.get(group, "all classes")
+        for label in METHODS:
+            found = energies(label, inside, kind, folder)
+            if not found:
+                continue
+            e = errors(inside, found)
+            order = _number(e.spearman) if e.spearman is not None else "too few"
+            lines.append(
+                f"| {title} | {label} | {e.count} | {_number(e.mean)} | {_number(e.absolute, '.2f')} "
+                f"| {_number(e.centred, '.2f')} | {order if group != 'all' else ''} | {e.failures} |"
+            )
+    return lines
+
+
+def reaction_block(rows: list[Row], folder: Path = HERE) -> list[str]:
+    """Return the lines of the table of reaction energies: reference, then each method at its geometry."""
+    shown = [label for label in METHODS if energies(label, rows, "single", folder)]
+    lines = [
+        f"| class | surface and ligand | {REFERENCE} | " + " | ".join(shown) + " |",
+        "|---|---|" + "---:|" * (len(shown) + 1),
+    ]
+    columns = {label: energies(label, rows, "single", folder) for label in shown}
+    for row in sorted(rows, key=lambda r: (r.surface, list(CLASSES).index(r.group))):
+        values = " | ".join(_number(columns[label].get(row.name)) for label in shown)
+        lines.append(f"| {row.group} | {row.name} | {_number(row.energy)} | {values} |")
+    return lines
+
+
+def block(folder: Path = HERE) -> str:
+    """Return the text between the marks of docs/accuracy.md, from the files alone."""
+    rows = reference_rows(folder)
+    states = finished(folder)
+    planned = reactions(folder)
+    meta = json.loads((folder / "made.json").read_text())
+    loose = sorted(name for name, atoms in states.items() if not atoms.info["converged"])
+    seconds = sum(float(atoms.info["seconds"]) for atoms in states.values())
+    head = "| class | method | n | mean error | mean absolute | centred | Spearman | no value |"
+    rule = "|---|---|---:|---:|---:|---:|---:|---:|"
+    count = {g: sum(row.group == g for row in rows) for g in CLASSES}
+    return "\n".join(
+        [
+            f"Made {meta['date']} on {meta['machine']} with {meta['engine']}. "
+            f"{len(rows)} of {len(planned)} reactions of the queue are finished "
+            f"({', '.join(f'{g} {n}' for g, n in count.items())}), from {len(states)} relaxed states "
+            f"({seconds / 3600:.1f} h of wall time on a shared core). "
+            f"Not converged and left out: {', '.join(loose) or 'none'}.",
+            "",
+            "**Reaction energies at the geometry of the reference, eV**",
+            "",
+            *reaction_block(rows, folder),
+            "",
+            "**Errors at the geometry of the reference, eV**",
+            "",
+            head,
+            rule,
+            *class_block(rows, "single", folder),
+            "",
+            "**Errors at each method's own geometry, eV**",
+            "",
+            head,
+            rule,
+            *class_block(rows, "relaxed", folder),
+        ]
+    )
+
+
+def made(machine: str, date: str) -> dict[str, str]:
+    """Return what the page says of its making."""
+    engine = sorted({str(atoms.info["engine"]) for atoms in finished().values()})
+    return {"machine": machine, "date": date, "engine": ", ".join(engine), "settings": settings_digest()}
