@@ -1,4 +1,4 @@
-"""Verbs of energies: one reaction, a campaign of many, its page, and the methods that can run."""
+"""Verbs of campaigns: many energies, their state, their page, and the methods that can run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qdsurf.cli.app import Json, Output, any_ligand, app
+from qdsurf.cli.app import Json, app
 from qdsurf.cli.show import as_json, print_table, say
 
 if TYPE_CHECKING:
@@ -16,45 +16,6 @@ if TYPE_CHECKING:
 
 # A terminal shows no more rows than this; the files have all.
 TABLE_ROWS = 200
-
-
-@app.command()
-def bind(
-    surface: Annotated[Path, typer.Argument(help="Extended XYZ written by qdsurf.")],
-    ligand: Annotated[str, typer.Argument(help="Name on the shelf, or SMILES of the bound form.")],
-    method: Annotated[str, typer.Option(help="Name on the shelf of calculators.")] = "sevennet-0",
-    reaction: Annotated[str, typer.Option(help="auto, or the name of a reaction.")] = "auto",
-    poses: Annotated[int, typer.Option(help="Starting poses.")] = 2,
-    steps: Annotated[int, typer.Option(help="Most relaxation steps.")] = 150,
-    fmax: Annotated[float, typer.Option(help="Force threshold in eV/Å.")] = 0.05,
-    output: Output = None,
-    json: Json = False,
-) -> None:
-    """Compute the energy of one binding reaction; negative binds.
-
-    Example: qdsurf bind slab.extxyz acetate --method sevennet-0
-    """
-    from qdsurf.energy.binding import bind as bind_one
-    from qdsurf.methods import load_method
-    from qdsurf.model.files import read_surface, write_structure
-
-    base, chosen = read_surface(surface), load_method(method)
-    result = bind_one(
-        base, any_ligand(ligand), chosen, reaction=reaction, poses=poses, steps=steps, fmax=fmax
-    )
-    if output is not None:
-        write_structure(result.surface, output)
-    energy = result.energy
-    if json:
-        as_json(energy)
-        return
-    say(f"{energy.reaction.name}: {energy.reaction.equation}")
-    state = "" if energy.converged else ", not converged: not to be ranked"
-    say(f"{energy.value:+.3f} ± {energy.uncertainty:.2f} eV per ligand, {energy.method}{state}")
-    for name, value in energy.terms.items():
-        say(f"  {energy.reaction.stoichiometry[name]:+g} x {name}: {value:.4f} eV")
-    for warning in energy.warnings:
-        say(f"warning: {warning}", error=True)
 
 
 Engine = Annotated[

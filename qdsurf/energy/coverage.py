@@ -141,15 +141,11 @@ def coverage_curve(
     if ligand.binds in ("anion site", "cation site"):
         sites = [s for s in sites if s.occupied]
     wanted = sorted({1, max(len(sites) // 2, 1), len(sites)}) if counts is None else list(counts)
-    if (
-        not sites
-        or not wanted
-        or wanted != sorted(set(wanted))
-        or not 0 < wanted[0] <= wanted[-1] <= len(sites)
-    ):
+    ascending = bool(wanted) and wanted == sorted(set(wanted))
+    if not (ascending and wanted[0] > 0 and wanted[-1] <= len(sites)):
         raise AskError(
-            f"{surface.name} has {len(sites)} sites for {ligand.name}; ascending numbers from 1 to it are meant, "
-            f"got {wanted}"
+            f"{surface.name} has {len(sites)} sites for {ligand.name}; ascending numbers from 1 to that are "
+            f"meant, got {wanted}"
         )
     cache: References = {} if references is None else references
     found: list[CoveragePoint] = []

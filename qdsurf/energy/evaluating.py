@@ -141,8 +141,8 @@ def evaluate_plan(
         for name in plan.posed
     }  # fmt: skip
     for name, low in lowest.items():
-        found[name] = _numbers(low.relaxed, 1)
-    energy = _energy(plan, method, found, lowest, fmax, steps)
+        found[name] = state_numbers(low.relaxed, 1)
+    energy = assembled(plan, method, found, lowest, fmax, steps)
     best = lowest[plan.product]
     energy = _told_apart(energy, plan, best, method, found, how, say)
     return BindingResult(energy=energy, surface=replace(best.start, atoms=best.relaxed.atoms))
@@ -173,12 +173,12 @@ def shared_state(
     known: dict[str, Any] | None = cache.get(key)
     if known is None:
         say(f"{method.title}: {name} ({state.atoms.get_chemical_formula()})")
-        known = _numbers(evaluate_state(state, method, fmax=fmax, steps=steps), state.per_formula)
+        known = state_numbers(evaluate_state(state, method, fmax=fmax, steps=steps), state.per_formula)
         cache[key] = known
     return known
 
 
-def _energy(
+def assembled(
     plan: Plan,
     method: Method,
     found: Mapping[str, Mapping[str, Any]],
@@ -186,7 +186,22 @@ def _energy(
     fmax: float,
     steps: int,
 ) -> Energy:
-    """Return the energy of the reaction from the numbers of its states."""
+    """Return the energy of the reaction from the numbers of its states, wherever these were computed.
+
+    Parameters
+    ----------
+    found
+        Numbers by state, as :func:`state_numbers` gives them.
+    lowest
+        What the poses of the states with a ligand came to.
+    fmax, steps
+        Thresholds that were asked for.
+
+    Raises
+    ------
+    EvaluationError
+        A state has no energy.
+    """
     reaction = plan.reaction
     terms = {name: float(found[name]["energy"]) for name in reaction.stoichiometry}
     value = combine(reaction, terms)
@@ -270,7 +285,7 @@ def _told_apart(
     return replace(energy, provenance=provenance, warnings=tuple(warnings))
 
 
-def _numbers(result: Relaxed, per_formula: int) -> dict[str, Any]:
+def state_numbers(result: Relaxed, per_formula: int) -> dict[str, Any]:
     """Return what is kept of a state: plain numbers, the energy per formula unit in eV."""
     numbers: dict[str, Any] = {
         "energy": result.energy / per_formula,

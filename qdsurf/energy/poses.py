@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -67,7 +67,7 @@ def lowest_pose(
         Every pose failed; the last cause is chained.
     """
     starts = plan.posed[name]
-    rows = [_row(plan, name, number) for number in range(len(starts))]
+    rows = [pose_row(plan, name, number) for number in range(len(starts))]
     states = [pose_state(plan, name, pose) for pose in starts]
     if poses is not None and poses < len(starts):
         chosen = _prescreened(states, rows, method, procedure, poses, fmax, say)
@@ -90,6 +90,27 @@ def lowest_pose(
             rows[number]["cause"] = str(error)
             continue
         done.append((number, result))
+    if not done:
+        raise EvaluationError(f"{method.title} failed on every pose of {name}: {last}") from last
+    return settled(starts, done, rows, warnings)
+
+
+def settled(
+    starts: Sequence[Surface],
+    done: list[tuple[int, Relaxed]],
+    rows: list[dict[str, Any]],
+    warnings: list[str],
+) -> Lowest:
+    """Return the lowest of the poses that are *done*, written into the *rows* of all.
+
+    Parameters
+    ----------
+    starts
+        All starting poses.
+    done
+        Number and relaxation of those that have an energy, one at least.
+    """
+    for number, result in done:
         rows[number] |= {
             "energy": result.energy,
             "fmax": result.fmax,
@@ -97,14 +118,12 @@ def lowest_pose(
             "converged": result.converged,
             "outcomes": outcomes(starts[number], result.atoms),
         }
-    if not done:
-        raise EvaluationError(f"{method.title} failed on every pose of {name}: {last}") from last
     best, result = _kept(done, rows)
-    warnings += rows[best]["outcomes"] + _passed_over(best, rows)
-    return Lowest(start=starts[best], relaxed=result, tried=rows, warnings=warnings)
+    said = [*warnings, *rows[best]["outcomes"], *_passed_over(best, rows)]
+    return Lowest(start=starts[best], relaxed=result, tried=rows, warnings=said)
 
 
-def _row(plan: Plan, name: str, number: int) -> dict[str, Any]:
+def pose_row(plan: Plan, name: str, number: int) -> dict[str, Any]:
     """Return the beginning of what is written down of a pose; seeds and modes are known of the product."""
     if name != plan.product:
         return {"seed": number, "label": ""}

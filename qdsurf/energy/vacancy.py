@@ -84,7 +84,7 @@ def vacancy_plan(
     whole, vacant = _states(surface, gone, radius)
     states = {WHOLE: whole, VACANT: vacant, **{n: phases.phases[n].state for n in parts}}
     label = "+".join(f"{n if n > 1 else ''}V_{s}" for s, n in Counter(wanted).items())
-    left = [surface.name, *(f"{-c:g} {n}" for n, c in parts.items() if c < 0)]
+    left = [surface.name, *(f"{-c:g} {n}" if c != -1 else n for n, c in parts.items() if c < 0)]
     right = [label, *(f"{c:g} {n}" if c != 1 else n for n, c in parts.items() if c > 0)]
     reaction = Reaction(
         name="vacancy formation",
@@ -94,7 +94,8 @@ def vacancy_plan(
     check_balance(reaction, states)
     return Plan(
         reaction=reaction, states=states, poses=(_vacant_surface(surface, gone, vacant, label),),
-        labels=(_where(surface, fragments),), product=VACANT, warnings=_warnings(phases, parts, host, label),
+        labels=(_where(surface, fragments),), product=VACANT, 
+        warnings=_warnings(phases, parts, host, label, -sum(surface.charges[s] for s in wanted)),
     )  # fmt: skip
 
 
@@ -230,8 +231,10 @@ def _where(surface: Surface, fragments: list[int]) -> str:
     return ", ".join(parts)
 
 
-def _warnings(phases: Phases, parts: Mapping[str, float], host: Crystal, label: str) -> tuple[str, ...]:
-    """Return what to know about this vacancy."""
+def _warnings(
+    phases: Phases, parts: Mapping[str, float], host: Crystal, label: str, left: int
+) -> tuple[str, ...]:
+    """Return what to know about this vacancy, which leaves the charge *left* behind."""
     found = [f"starting cell of {n}: {phases.phases[n].source}" for n in parts
              if "unverified" in phases.phases[n].source]  # fmt: skip
     if "(221)" in host.space_group and len(host.charges) == 3:
@@ -239,7 +242,9 @@ def _warnings(phases: Phases, parts: Mapping[str, float], host: Crystal, label: 
             "cubic perovskite: a vacancy lets octahedra tilt that symmetry holds in the perfect crystal, and "
             "lowers the energy so; the orthorhombic phase has them tilted in both states"
         )
-    found.append(f"{label} is neutral: electrons or holes stay with it; charged states are not computed")
+    if left:
+        kind = f"{left} electrons" if left > 0 else f"{-left} holes"
+        found.append(f"{label} is computed neutral: {kind} stay with it; charged states are not computed")
     found.append("the class error of the method was measured for ligands, not for vacancies")
     return tuple(found)
 
@@ -291,7 +296,8 @@ def _with_potentials(
         name: float(shared_state(name, phase.state, method, fmax, steps, cache, say)["energy"])
         for name, phase in phases.phases.items()
     }
-    gains = would_form(phases, names, energies)
+    # "salts" is no equilibrium with the crystal, so that nothing can be said to form beside it.
+    gains = would_form(phases, names, energies) if phases.host in names else {}
     warnings = [
         f"at this limit {name} would form (by {gain:.2f} eV per formula unit): it lies outside the range in "
         "which the crystal is stable with this method"

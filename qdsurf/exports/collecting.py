@@ -165,9 +165,13 @@ def collect(folder: str | Path) -> Collection:
     'not started'
     """
     root = Path(folder)
+    if (root / "plan.json").is_file():
+        from qdsurf.exports.planned import collect_plan
+
+        return collect_plan(root)
     manifest = read_manifest(root)
     if manifest is None:
-        raise AskError(f"{str(root)!r} holds no manifest.json that export wrote")
+        raise AskError(f"{str(root)!r} holds no manifest.json that export wrote, and no plan.json of bind")
     code = str(manifest["export"])
     if code not in CODES or not CODES[code].collected:
         able = ", ".join(k for k, c in CODES.items() if c.collected)
