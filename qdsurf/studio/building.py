@@ -87,12 +87,12 @@ def cut(plan: Plan, most_atoms: int = MOST_ATOMS) -> tuple[Crystal, Surface]:
     crystal = load_crystal(plan.crystal)
     arguments = dict(plan.base)
     if plan.kind == "slab":
-        _not_too_many(_ions_of_slab(crystal, arguments), most_atoms, "layers")
+        _not_too_many(_least_atoms_of_slab(crystal, arguments), most_atoms, "layers")
         with _about("hkl", _SLAB_FIELDS):
             surface = cut_slab(crystal, arguments.pop("hkl"), **arguments)
         _not_too_many(len(surface.atoms), most_atoms, "layers")
     else:
-        _not_too_many(_ions_of_dot(crystal, arguments), most_atoms, "size")
+        _not_too_many(least_atoms_of_dot(crystal, arguments), most_atoms, "size")
         with _about("size", _DOT_FIELDS):
             surface = carve_dot(crystal, **arguments)
         _not_too_many(len(surface.atoms), most_atoms, "size")
@@ -226,7 +226,7 @@ def bind(
         more = sum(amount * len(ligand.bonds) for ligand, amount in ligands)
         _not_too_many(len(surface.atoms) + int(more), most_atoms, "amount 0")
     words = [(re.escape(ligand.name), f"amount {k}") for k, (ligand, _) in enumerate(ligands)]
-    with _about("ligands", (("mode", "mode"), *words)):
+    with _about("ligands", (("mode|cannot bind", "mode"), *words)):
         made = attach(surface, dict(ligands), **plan.shell)
     _not_too_many(len(made.atoms), most_atoms, "amount 0")
     return made
@@ -254,13 +254,13 @@ def _not_too_many(atoms: float, most: int, place: str) -> None:
         )  # fmt: skip
 
 
-def _ions_of_slab(crystal: Crystal, arguments: Mapping[str, Any]) -> float:
+def _least_atoms_of_slab(crystal: Crystal, arguments: Mapping[str, Any]) -> float:
     """Return the least number of atoms that the slab has: one surface cell of each layer."""
     a, b = arguments["repeat"]
     return float(arguments["layers"] * a * b)
 
 
-def _ions_of_dot(crystal: Crystal, arguments: Mapping[str, Any]) -> float:
+def least_atoms_of_dot(crystal: Crystal, arguments: Mapping[str, Any]) -> float:
     """Return fewer atoms than a dot of that size has: what is far too large is not begun."""
     import numpy as np
 
@@ -272,5 +272,5 @@ def _ions_of_dot(crystal: Crystal, arguments: Mapping[str, Any]) -> float:
         lengths = np.atleast_1d(np.array(arguments.get("edge", arguments.get("diameter")), dtype=float))
     box = float(np.prod(lengths)) if len(lengths) == 3 else float(lengths[0]) ** 3
     # cells of an octahedron and a tetrahedron are ions along an edge, which lie closer than cells
-    share = {"tetrahedron": 0.02, "octahedron": 0.1}.get(arguments["shape"], 0.5)
+    share = {"cube": 0.8, "cuboid": 0.8, "octahedron": 0.1, "tetrahedron": 0.02}.get(arguments["shape"], 0.45)
     return float(share * box * density)

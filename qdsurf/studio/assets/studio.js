@@ -105,6 +105,7 @@ window.qdsurf = (() => {
         const box = document.getElementById("sketch-canvas");
         applet = new JSApplet.JSME("sketch-canvas", `${box.clientWidth}px`, `${box.clientHeight}px`,
           { options: "newlook,star,nosearchinchikey,noquery,hydrogens" });
+        applet.setUserInterfaceBackgroundColor("#eef1f4");
         ready(applet);
       };
       const script = document.createElement("script");
@@ -128,6 +129,10 @@ window.qdsurf = (() => {
     document.getElementById("sketch").hidden = true;
     state.sketcher = "closed";
   }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && state.sketcher === "open") closeSketch();
+  });
 
   return {
     state, show, look, toggleHydrogens, openSketch, closeSketch,
