@@ -152,3 +152,25 @@ def test_keys_that_the_manuals_ask_for(slab, tmp_path):
             / "abinit.abi"
         )
         assert f"\n{number}\n" in abinit.read_text()
+
+
+def test_a_density_grid_counts_into_the_memory(crystal, tmp_path):
+    """CP2K with 600 Ry: points 0.068 Å apart, in the vacuum too; its matrices are small beside them."""
+    dot = qs.carve_dot(crystal, cells=2, termination="CsBr", charge=2)
+    small = qs.export(dot, "cp2k", tmp_path / "a", cutoff=3401.0).cost
+    large = qs.export(dot, "cp2k", tmp_path / "b").cost
+    assert large.functions == small.functions
+    assert 2 < large.memory / small.memory < (8163 / 3401) ** 1.5
+    assert large.memory > 1
+
+
+def test_a_skew_cell_is_accepted_by_lammps(crystal, tmp_path):
+    """Versions before 2022 refuse a tilt of more than half an edge unless it is announced."""
+    from ase import Atoms
+
+    atoms = Atoms("PbBr", positions=[(0, 0, 0), (2, 2, 2)], cell=[[6, 0, 0], [4, 5, 0], [0, 0, 7]], pbc=True)
+    atoms.set_array("fragment", np.arange(2))
+    atoms.set_array("species", np.array(["Pb", "Br"]))
+    skew = replace(crystal, atoms=atoms)
+    assert "box tilt large\n" in (folder_of("lammps", skew, tmp_path / "a") / "in.lammps").read_text()
+    assert "box tilt" not in (folder_of("lammps", crystal, tmp_path / "b") / "in.lammps").read_text()

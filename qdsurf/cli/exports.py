@@ -87,6 +87,8 @@ def collect(
             say(f"{energy.reaction.name}: {energy.reaction.equation}")
             state = "" if energy.converged else ", not converged: not to be ranked"
             say(f"{energy.value:+.3f} ± {energy.uncertainty:.2f} eV per ligand, {energy.method}{state}")
+            for name, value in energy.terms.items():
+                say(f"  {energy.reaction.stoichiometry[name]:+g} x {name}: {value:.4f} eV")
             for warning in energy.warnings:
                 say(f"warning: {warning}", error=True)
         elif found.missing:

@@ -15,6 +15,8 @@ KINETIC = 3.8099821161
 DENSITY_GRID = 1500.0
 # Empty bands that plane-wave codes carry along, as a share of the occupied ones.
 _EMPTY = 0.2
+# Copies of the density and potential on the grid of a code with a localised basis: round, too.
+_GRIDS = 15
 # Copies of the wave functions that an iterative eigensolver holds, and of a dense matrix that a localised
 # basis needs: round numbers, the largest uncertainty of the estimate.
 _COPIES, _MATRICES = 3, 12
@@ -52,7 +54,7 @@ def estimate(system: System, calculation: Calculation, written: Written) -> Cost
     """Return the cost of *written*.
 
     Plane waves: V k^3 / (6 pi^2) with hbar^2 k^2 / 2m the cutoff; memory is that of the wave functions.
-    Localised bases: dense matrices over the basis functions.
+    Localised bases: dense matrices over the basis functions, and the density on its grid.
 
     Examples
     --------
@@ -69,6 +71,7 @@ def estimate(system: System, calculation: Calculation, written: Written) -> Cost
     if written.functions:
         functions, bands = written.functions, math.ceil(written.electrons / 2)
         memory = _MATRICES * functions**2 * (16 if kpoints > 1 else 8) * spins * kpoints / 1e9
+        memory += _GRIDS * 8 * grid_points(system, calculation) * spins / 1e9
     else:
         # tight numerical orbitals and grids are compared with plane waves of 400 eV
         wave = math.sqrt((calculation.cutoff if 0 < calculation.cutoff < DENSITY_GRID else 400.0) / KINETIC)
@@ -92,3 +95,11 @@ def estimate(system: System, calculation: Calculation, written: Written) -> Cost
         memory=memory,
         warnings=tuple(warnings),
     )
+
+
+def grid_points(system: System, calculation: Calculation) -> int:
+    """Return the points of a density grid, pi / k apart where hbar^2 k^2 / 2m is its cutoff; 0 for none."""
+    if calculation.cutoff <= DENSITY_GRID:
+        return 0
+    wave = math.sqrt(calculation.cutoff / KINETIC)
+    return math.ceil(abs(float(system.atoms.cell.volume)) * (wave / math.pi) ** 3)

@@ -99,7 +99,8 @@ def _spectrum(folder: Path, manifest: dict[str, Any]) -> Spectrum | None:
     if not files:
         return None
     outer_atoms = {int(i) + 1 for i in manifest["system"]["outer"]}
-    polarised = manifest["system"]["unpaired"] > 0
+    spinors = manifest["calculation"]["spin_orbit"]
+    polarised = manifest["system"]["unpaired"] > 0 and not spinors
     energies: NDArray[np.float64] | None = None
     total = outer = np.zeros(0)
     for path in files:

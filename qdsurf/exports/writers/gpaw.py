@@ -53,9 +53,16 @@ def write(system: System, calculation: Calculation, purpose: str) -> Written:
         command="${MPI:-} ${GPAW_PYTHON:-python3} run.py",
         expect="result.json",
         needs=tuple(needs),
-        notes=spin_orbit_note(system, calculation, purpose),
+        notes=(*spin_orbit_note(system, calculation, purpose), *_dataset_note(calculation)),
         electrons=valence(system, potentials),
     )
+
+
+def _dataset_note(calculation: Calculation) -> tuple[str, ...]:
+    """Return what the frozen cores were made with, where that is another functional."""
+    if calculation.functional in ("LDA", "PBE"):
+        return ()
+    return (f"the PAW datasets are those of PBE: GPAW comes with none for {calculation.functional}",)
 
 
 def _periodic(system: System, mode: str) -> list[bool]:
@@ -68,6 +75,7 @@ def _periodic(system: System, mode: str) -> list[bool]:
 _HEAD = '''"""Run by GPAW; everything that can be set stands here, in eV and Å."""
 import json
 
+import numpy as np
 from ase.constraints import FixAtoms
 from ase.io import read
 from gpaw import GPAW, PW, FermiDirac
@@ -75,9 +83,20 @@ from gpaw import GPAW, PW, FermiDirac
 '''
 _SCRIPT = '''
 
+def functional():
+    """PAW datasets come with GPAW for LDA and PBE; other functionals take those of PBE."""
+    if FUNCTIONAL in ("LDA", "PBE"):
+        return FUNCTIONAL
+    from gpaw.xc import XC
+
+    made = XC(FUNCTIONAL)
+    made.get_setup_name = lambda: "PBE"
+    return made
+
+
 def calculator(atoms):
     options = {
-        "xc": FUNCTIONAL, "kpts": {"size": KPOINTS, "gamma": True}, "charge": CHARGE, "txt": "gpaw.txt",
+        "xc": functional(), "kpts": {"size": KPOINTS, "gamma": True}, "charge": CHARGE, "txt": "gpaw.txt",
         "occupations": FermiDirac(SMEARING, fixmagmom=UNPAIRED > 0), "spinpol": UNPAIRED > 0,
         "convergence": {"energy": ENERGY_TOLERANCE / max(1, len(atoms))}, "maxiter": 300,
     }
@@ -104,14 +123,15 @@ def levels(gpaw):
 
 
 def densities(gpaw, atoms, fermi):
-    """Density of states 5 eV around the Fermi level, and that of each atom summed over its orbitals."""
-    energies, total = gpaw.get_dos(spin=0, npts=2001, width=0.1)
-    kept = [i for i, e in enumerate(energies) if abs(e - fermi) < 5.0]
-    found = {"energies": [float(energies[i]) for i in kept], "total": [float(total[i]) for i in kept]}
-    found["atoms"] = []
+    """States of each atom 10 eV around the Fermi level, summed over spins and orbitals, in 1/eV."""
+    grid = [fermi + 0.01 * i for i in range(-1000, 1001)]
+    found = {"energies": grid, "atoms": []}
     for a in range(len(atoms)):
-        _, w = gpaw.get_orbital_ldos(a=a, spin=0, angular="spdf", npts=2001, width=0.1)
-        found["atoms"].append([float(w[i]) for i in kept])
+        weight = np.zeros(len(grid))
+        for spin in range(gpaw.get_number_of_spins()):
+            energies, w = gpaw.get_orbital_ldos(a=a, spin=spin, angular="spdf", npts=4001, width=0.1)
+            weight += np.interp(grid, energies, w, left=0.0, right=0.0)
+        found["atoms"].append(weight.tolist())
     return found
 
 

@@ -124,6 +124,10 @@ def _input(system: System, bonded: bool, charged: bool) -> str:
     ]  # fmt: skip
     if bonded:
         lines += ["bond_style zero", "angle_style zero"]
+    (a, _, _), (xy, b, _), (xz, yz, _) = system.atoms.cell.array
+    if abs(xy) > a / 2 or abs(xz) > a / 2 or abs(yz) > b / 2:
+        # refused otherwise by versions before 2022
+        lines.append("box tilt large")
     lines.append("read_data structure.data")
     if bonded:
         lines += ["bond_coeff *", "angle_coeff *"]
