@@ -31,7 +31,7 @@ FLAGS = (
 )  # fmt: skip
 INSIDE = ("file", "data", "blob", "about", "chrome")
 HERE = ("127.0.0.1", "localhost", "::1")
-PATIENCE = 60_000  # milliseconds: a bound for a loaded machine, not what a step takes
+PATIENCE = 240_000  # milliseconds: a bound for a loaded machine, not what a step takes
 
 
 def stays(url: str) -> bool:

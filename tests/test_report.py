@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import base64
+import gzip
+import hashlib
+import io
 import json
 import re
 from pathlib import Path
@@ -7,14 +11,18 @@ from typing import Any
 
 import pytest
 from ase.build import fcc111
+from ase.io import read
+from pages import EVIL, structures
 
 from qdsurf.campaign.ranking import rank
 from qdsurf.errors import AskError
+from qdsurf.methods import load_method
 from qdsurf.report import terminal_table, write_report
-from qdsurf.report.table import csv_text, write_json
+from qdsurf.report.carried import choose_structures
+from qdsurf.report.citing import bibtex
+from qdsurf.report.palette import ELEMENT_COLOURS
+from qdsurf.report.table import COLUMNS, write_json
 from qdsurf.report.viewer import bundle
-
-EVIL = "--></script><script>alert('x')</script><b>"
 
 
 def rows() -> list[dict[str, Any]]:
@@ -46,6 +54,16 @@ def without_scripts(page: str) -> str:
     return re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
 
 
+def carried(page: str, name: str) -> Any:
+    found = re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    return json.loads(found[1])
+
+
+def unpacked(text: str) -> str:
+    return gzip.decompress(base64.b64decode(text)).decode()
+
+
 def test_the_page_loads_nothing_from_a_network(page: str) -> None:
     assert not re.search(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"']?(?:https?:)?//", page)
     assert not re.search(r"(?:src|href)\s*=\s*[\"']?\s*(?:https?:)?//", without_scripts(page))
@@ -65,15 +83,64 @@ def test_text_is_escaped_wherever_it_stands(page: str) -> None:
 
 
 def test_the_page_carries_its_table_and_structures(page: str) -> None:
-    def carried(name: str) -> Any:
-        found = re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', page, re.DOTALL)
-        assert found is not None
-        return json.loads(found[1])
+    data = json.loads(unpacked(carried(page, "data")))
+    found = [dict(zip(data["columns"], row, strict=True)) for row in data["rows"]]
+    for got, meant in zip(found, rows(), strict=True):
+        assert {name: got[name] for name in meant} == meant
+    assert data["settings"]["csv"] == list(COLUMNS)
+    assert data["settings"]["mapped"] == [0, 1]
+    assert data["settings"]["properties"]["binding energy"]["values"] == [-1.0, -0.5, None]
+    structures = carried(page, "structures")
+    assert set(structures) == {"0", "1"}
+    assert len(read(io.StringIO(unpacked(structures["0"])), format="extxyz")) == 2
 
-    assert carried("csv") == csv_text(rows())
-    data = carried("chsp-data")
-    assert len(data["structures"]) == 2
-    assert data["properties"]["energy"]["values"] == [-1.0, -0.5]
+
+def test_only_the_script_of_the_page_may_run(page: str) -> None:
+    allowed = re.search(r"script-src 'sha256-([^']+)' 'unsafe-eval';", page)
+    running = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+    assert allowed is not None
+    assert len(running) == 1
+    assert base64.b64encode(hashlib.sha256(running[0].encode()).digest()).decode() == allowed[1]
+
+
+def test_same_rows_same_bytes(page: str, tmp_path: Path) -> None:
+    slab = fcc111("Cu", (1, 1, 2), vacuum=5.0)
+    again = write_report(rows(), tmp_path / "r.html", structures={EVIL: slab, "acetate$x$": slab})
+    assert again.read_text(encoding="utf-8") == page
+
+
+def test_the_viewer_has_the_colours_of_the_pictures() -> None:
+    table = re.search(r"defaultColor:\d+,Jmol:\{([^}]*)\}", bundle())
+    assert table is not None
+    colours = dict(entry.split(":") for entry in table[1].split(","))
+    for element, colour in ELEMENT_COLOURS.items():
+        assert int(colours[element]) == int(colour[1:], 16)
+    assert colours["Fe"] != "0"
+
+
+def test_citations_come_from_the_shelf_and_unknown_ones_are_bare() -> None:
+    text = bibtex(["10.1038/s42256-023-00716-3", "10.1000/x} @evil{", "10.1038/s42256-023-00716-3"])
+    assert text.count("@article{deng2023,") == 1
+    assert "doi = {10.1000/x@evil}" in text
+    assert "only the DOI is on record" not in bibtex(load_method("sevennet-0").cite)
+
+
+def test_many_rows_leave_room_for_the_best_of_each_class() -> None:
+    many = [
+        {"ligand": f"l{k}", "rank": k % 300 + 1, "group": "XLZ"[k // 300], "key": f"k{k}"} for k in range(900)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("qdsurf.report.carried.MOST_STRUCTURES", 30)
+        chosen = choose_structures(many, {row["key"]: "1\n\nH 0 0 0\n" for row in many})
+    assert list(chosen) == [*range(10), *range(300, 310), *range(600, 610)]
+
+
+def test_vacancies_are_written_and_those_that_a_ligand_fills_are_not() -> None:
+    atoms = read(io.StringIO(structures()["amine"]), format="extxyz")
+    (left,) = atoms.info["vacancies"]
+    assert left["species"] == "Cs"  # the amine took the place of the bromide
+    assert atoms.positions[:, 2].max() > left["position"][2] > 0
+    assert "vacancies" not in read(io.StringIO(structures()["carboxylate"]), format="extxyz").info
 
 
 def test_the_page_is_written_from_a_table(tmp_path: Path) -> None:
@@ -81,7 +148,7 @@ def test_the_page_is_written_from_a_table(tmp_path: Path) -> None:
     for source in (tmp_path, tmp_path / "table.json"):
         text = write_report(source, tmp_path / "r.html").read_text(encoding="utf-8")
         assert "acetate$x$" in text
-    assert "chsp-map" not in without_scripts(text).split("</style>")[1]
+    assert 'id="chsp-map"' not in without_scripts(text)
     (tmp_path / "table.json").write_text("{}")
     with pytest.raises(AskError, match="not a table"):
         write_report(tmp_path, tmp_path / "r.html")

@@ -3,50 +3,42 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from qdsurf.campaign.sections import Campaign
-from qdsurf.errors import MissingExtra
 from qdsurf.store import Store
 
 log = logging.getLogger("qdsurf.campaign")
 
 Row = Mapping[str, Any]
 # A page with more rows than this is slow to open; the tables have all of them.
-PAGE_ROWS = 1000
-
-
-def _variant(row: Row) -> str:
-    """Return surface, site and mode of *row* as the name of a folder."""
-    parts = [str(row.get("surface") or ""), str(row.get("site") or "")]
-    if row.get("mode") not in (None, "auto"):
-        parts.append(str(row["mode"]))
-    return re.sub(r"[^\w.+()-]+", "_", " ".join(filter(None, parts))).strip("_") or "surface"
+PAGE_ROWS = 50_000
 
 
 def write_outputs(rows: Sequence[Row], store: Store, folder: Path, campaign: Campaign) -> None:
     """Write table.csv, table.json, structures/, report.html and the exports to *folder*.
 
-    With several surfaces, sites or modes, each has a folder of its own with structures/ and report.html.
-    Without the optional packages of the page, the tables are written and the log says what is missing.
+    With several surfaces, sites or modes, each has a folder of its own with structures/ and report.html,
+    beside the page of all rows.
     """
-    from qdsurf.report.table import write_csv, write_json
+    from qdsurf.report.table import variant_folder, write_csv, write_json
 
     write_csv(rows, folder / "table.csv")
     write_json(rows, folder / "table.json")
     parts: dict[str, list[Row]] = {}
     for row in rows:
-        parts.setdefault(_variant(row), []).append(row)
+        parts.setdefault(variant_folder(row), []).append(row)
     title, left = campaign.title or folder.name, campaign.outputs.structures
     for name, members in parts.items():
         alone = len(parts) == 1
         where = folder if alone else folder / name
         left -= _structures(members, store, where, left)
         if campaign.outputs.report:
-            _page(members, where, title if alone else f"{title}: {name.replace('_', ' ')}")
+            _page(members, store, where, title if alone else f"{title}: {name.replace('_', ' ')}")
+    if campaign.outputs.report and len(parts) > 1:
+        _page(rows, store, folder, title)
     for kind in campaign.outputs.exports:
         from qdsurf.store.exchange import export_rows
 
@@ -69,19 +61,15 @@ def _structures(rows: Sequence[Row], store: Store, folder: Path, most: int) -> i
     return written
 
 
-def _page(rows: Sequence[Row], folder: Path, title: str) -> None:
+def _page(rows: Sequence[Row], store: Store, folder: Path, title: str) -> None:
     """Write the page of *rows*, of the best where there are very many."""
+    from qdsurf.report.carried import MOST_STRUCTURES, best_first
     from qdsurf.report.page import write_report
-    from qdsurf.report.table import read_structures
 
     shown = rows[:PAGE_ROWS]
     if len(rows) > len(shown):
         title += f" (the first {len(shown)} of {len(rows)} rows)"
-    # Only those of this table: the folder may hold structures of an earlier version of the campaign.
-    done = [row for row in shown if row["status"] == "done"]
-    structures = read_structures(done, folder / "table.json")
+    done = [shown[k]["key"] for k in best_first(shown) if shown[k]["status"] == "done"]
+    structures = {key: text for key in done[:MOST_STRUCTURES] if (text := store.structure(key))}
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        write_report(shown, folder / "report.html", structures=structures, title=title)
-    except MissingExtra as error:
-        log.warning("no report.html: %s", error)
+    write_report(shown, folder / "report.html", structures=structures, title=title)

@@ -11,13 +11,20 @@ if TYPE_CHECKING:
 
 
 def extxyz(surface: Surface) -> str:
-    """Return the structure of *surface* as extended XYZ text."""
+    """Return the structure of *surface* as extended XYZ text, its vacancies with it."""
     from io import StringIO
 
     from ase.io import write
 
+    from qdsurf.model.vacant import vacant_places
+
+    atoms = surface.atoms
+    vacant = [{"species": name, "position": place.tolist()} for name, place in vacant_places(surface)]
+    if vacant:
+        atoms = atoms.copy()
+        atoms.info["vacancies"] = vacant
     text = StringIO()
-    write(text, surface.atoms, format="extxyz")
+    write(text, atoms, format="extxyz")
     return text.getvalue()
 
 

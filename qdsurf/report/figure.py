@@ -7,9 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qdsurf.errors import MissingExtra
+
 # Okabe and Ito's colours, told apart by colour-blind readers; the yellow is left out (faint on white).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 ROW_INCHES = 0.3
+# Classes in the figure, and rows of each: more could not be read.
+MOST_CLASSES, MOST_ROWS = 10, 15
 PANEL_INCHES = 0.45
 
 
@@ -22,19 +26,30 @@ def class_colours(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 def energy_figure(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return an SVG element with the energies of *rows* in eV, or "" where none has an energy.
 
-    Filled marks are ranked; open marks did not converge. Bars are the uncertainties.
+    Filled marks are ranked; open marks did not converge. Bars are the uncertainties. Of a long table the
+    first rows of each class are drawn, and the titles say so.
+
+    Raises
+    ------
+    MissingExtra
+        matplotlib is not installed.
     """
     with_energy = [row for row in rows if row.get("energy_eV") is not None]
     if not with_energy:
         return ""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
+    try:
+        import matplotlib as mpl
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtra("the figure of the page", "report") from error
 
     colours = class_colours(rows)
     panels: dict[str, list[Mapping[str, Any]]] = {}
     for row in with_energy:
         panels.setdefault(str(row.get("group") or ""), []).append(row)
+    whole = {group: len(members) for group, members in panels.items()}
+    panels = {group: members[:MOST_ROWS] for group, members in list(panels.items())[:MOST_CLASSES]}
     heights = [len(members) * ROW_INCHES + PANEL_INCHES for members in panels.values()]
     # A salt of our own makes the same rows give the same file.
     with mpl.rc_context({"svg.hashsalt": "qdsurf", "svg.fonttype": "path", "font.size": 10}):
@@ -44,7 +59,9 @@ def energy_figure(rows: Sequence[Mapping[str, Any]]) -> str:
             len(panels), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights}
         )[:, 0]
         for axis, (group, members) in zip(axes, panels.items(), strict=True):
-            _draw_panel(axis, group, members, colours[group])
+            left_out = whole[group] > len(members)
+            title = f"{group}: the first {len(members)} of {whole[group]}" if left_out else group
+            _draw_panel(axis, title, members, colours[group])
         axes[-1].set_xlabel("binding energy / eV per ligand (more negative: binds more strongly)")
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None})

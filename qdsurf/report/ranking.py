@@ -15,7 +15,7 @@ from qdsurf.errors import AskError, MissingExtra
 from qdsurf.model.files import write_whole
 from qdsurf.rank.ligand_ranking import RankedLigand
 from qdsurf.rank.presets import Preset
-from qdsurf.report.assets import CSS
+from qdsurf.report.assets import style
 
 _BLUE, _GREY = "#0072B2", "#9aa5b1"
 # Ranks and names written in the plot, and terms printed in a terminal; the files have all.
@@ -130,7 +130,7 @@ def ranking_page(rows: Sequence[RankedLigand], preset: Preset, target: str) -> s
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
-        f"<title>{html.escape(title)}</title><style>{CSS} .reasons {{ padding-left: 1rem; margin: 0; }}"
+        f"<title>{html.escape(title)}</title><style>{style()} .reasons {{ padding-left: 1rem; margin: 0; }}"
         f" img {{ max-width: 100%; }}</style></head>\n<body><main>{''.join(parts)}</main></body></html>\n"
     )
 

@@ -139,12 +139,19 @@ def _camera(view: Floats, axes: Floats) -> Floats:
     return np.array([right, np.cross(towards, right), towards])
 
 
+def ion_radius(element: str) -> float:
+    """Return the radius in Å of an ion of *element*, of which pictures draw a share.
+
+    >>> ion_radius("Pb")
+    1.33
+    """
+    ionic = DRAWN.get(element, SHANNON_CRYSTAL.get(element, VAN_DER_WAALS.get(element)))
+    return radius(element) if ionic is None else ionic
+
+
 def _radii(anatomy: Anatomy, share: float) -> Floats:
     """Return the radius in Å that each atom is drawn with."""
-    table = {}
-    for element in set(anatomy.symbols.tolist()):
-        ionic = DRAWN.get(element, SHANNON_CRYSTAL.get(element, VAN_DER_WAALS.get(element)))
-        table[element] = share * (radius(element) if ionic is None else ionic)
+    table = {element: share * ion_radius(element) for element in set(anatomy.symbols.tolist())}
     radii = np.array([table[s] for s in anatomy.symbols.tolist()], dtype=float)
     radii[anatomy.in_molecule] = MOLECULE_BALL
     radii[anatomy.in_molecule & (anatomy.symbols == "H")] = HYDROGEN_BALL

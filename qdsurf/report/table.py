@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from qdsurf.errors import AskError
 
 if TYPE_CHECKING:
-    from ase import Atoms
     from rich.table import Table
 
 Row = Mapping[str, Any]
@@ -72,18 +71,35 @@ def structure_file(ligand: str) -> str:
     return (re.sub(r"[^\w.+-]+", "_", ligand).lstrip(".") or "ligand") + ".extxyz"
 
 
-def read_structures(rows: Iterable[Row], table: str | Path) -> dict[str, Atoms]:
-    """Return the structures, by ligand, in the folder structures/ beside *table*."""
-    from ase.io import read
+def variant_folder(row: Row) -> str:
+    """Return surface, site and mode of *row* as the name of a folder.
 
+    >>> variant_folder({"surface": "PbS(100)", "site": "on a cation", "mode": "auto"})
+    'PbS(100)_on_a_cation'
+    """
+    parts = [str(row.get("surface") or ""), str(row.get("site") or "")]
+    if row.get("mode") not in (None, "auto"):
+        parts.append(str(row["mode"]))
+    return re.sub(r"[^\w.+()-]+", "_", " ".join(filter(None, parts))).strip("_") or "surface"
+
+
+def read_structures(rows: Iterable[Row], table: str | Path, *, most: int | None = None) -> dict[str, str]:
+    """Return the structures beside *table*, extended XYZ by key of the row, or by ligand where it has none.
+
+    They are in structures/, and for campaigns of several surfaces, sites or modes in a folder of each.
+    """
     table = Path(table)
-    folder = (table if table.is_dir() else table.parent) / "structures"
-    found: dict[str, Atoms] = {}
+    folder = table if table.is_dir() else table.parent
+    found: dict[str, str] = {}
     for row in rows:
-        path = folder / structure_file(row["ligand"])
-        if path.is_file():
-            atoms = read(path)
-            found[row["ligand"]] = atoms[-1] if isinstance(atoms, list) else atoms
+        name = structure_file(str(row["ligand"]))
+        for place in (folder / variant_folder(row) / "structures", folder / "structures"):
+            if (place / name).is_file():
+                text = (place / name).read_text(encoding="utf-8")
+                found[str(row.get("key") or row["ligand"])] = text
+                break
+        if most is not None and len(found) >= most:
+            break
     return found
 
 

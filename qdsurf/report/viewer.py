@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from importlib import import_module
+import re
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from qdsurf.errors import MissingExtra
+from qdsurf.report.palette import ELEMENT_COLOURS
 
-if TYPE_CHECKING:
-    from ase import Atoms
+# Where the element colours stand in the script of chemiscope 1.1, which pyproject.toml pins.
+_COLOURS = re.compile(r"(defaultColor:\d+,Jmol:\{)([^}]*)(\})")
 
 
 def script_json(value: object) -> str:
@@ -26,78 +26,44 @@ def script_json(value: object) -> str:
     return text
 
 
+def has_viewer() -> bool:
+    """Return whether the page can carry chemiscope."""
+    from importlib.util import find_spec
+
+    return find_spec("chemiscope") is not None
+
+
+@cache
 def bundle() -> str:
-    """Return the JavaScript of chemiscope, safe inside a script element.
+    """Return the JavaScript of chemiscope with the colours of qdsurf, safe inside a script element.
 
     Raises
     ------
     MissingExtra
-        chemiscope is not installed, or is a version without the file.
+        chemiscope is not installed, or is a version whose script is another.
     """
-    try:
-        import chemiscope
-    except ImportError as error:
-        raise MissingExtra("the report page", "report") from error
+    from importlib.util import find_spec
+
+    spec = find_spec("chemiscope")
+    if spec is None or spec.origin is None:
+        raise MissingExtra("the viewer of the report page", "report")
     # Not a documented place: the version is pinned, and a test reads the file.
-    path = Path(chemiscope.__file__).parent / "sphinx" / "static" / "chemiscope.min.js"
+    path = Path(spec.origin).parent / "sphinx" / "static" / "chemiscope.min.js"
     if not path.is_file():
-        raise MissingExtra("the report page", "report")
+        raise MissingExtra("the viewer of the report page", "report")
+    script, changed = _COLOURS.subn(_coloured, path.read_text(encoding="utf-8"))
+    if changed != 1:
+        raise MissingExtra("the viewer of the report page, which is made for chemiscope 1.1,", "report")
     # Inside strings and regular expressions, where these can stand, the backslash changes nothing.
-    script = path.read_text(encoding="utf-8")
     return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
-def dataset(
-    rows: Sequence[Mapping[str, Any]], structures: Mapping[str, Atoms], title: str
-) -> dict[str, Any] | None:
-    """Return what chemiscope shows: rows with an energy and a structure, or None if there are none.
-
-    The map has the place in the table against the energy in eV, with a symbol for each class.
-    """
-    shown = [
-        (place, row)
-        for place, row in enumerate(rows, start=1)
-        if row["ligand"] in structures and row.get("energy_eV") is not None
-    ]
-    if not shown:
-        return None
-    try:
-        create_input = import_module("chemiscope").create_input
-    except ImportError as error:
-        raise MissingExtra("the report page", "report") from error
-    picked = [row for _, row in shown]
-    values: dict[str, tuple[list[Any], str]] = {
-        "place in the table": ([place for place, _ in shown], ""),
-        "energy": ([row["energy_eV"] for row in picked], "eV"),
-        "uncertainty": ([row.get("uncertainty_eV") or 0.0 for row in picked], "eV"),
-        "ligand": ([str(row["ligand"]) for row in picked], ""),
-        "class": ([str(row.get("group") or "") for row in picked], ""),
-        "reaction": ([str(row.get("reaction") or "") for row in picked], ""),
-    }
-    created: dict[str, Any] = create_input(
-        structures=[_bare(structures[row["ligand"]]) for row in picked],
-        properties={
-            name: {"target": "structure", "values": column, **({"units": unit} if unit else {})}
-            for name, (column, unit) in values.items()
-        },
-        metadata={"name": title},
-        settings={
-            "map": {
-                "x": {"property": "place in the table"},
-                "y": {"property": "energy"},
-                "color": {"property": "energy"},
-                "symbol": "class",
-                "palette": "viridis",
-                "size": {"factor": 75},
-            },
-            "structure": [{"unitCell": True, "bonds": True, "spaceFilling": False}],
-        },
-    )
-    return created
-
-
-def _bare(atoms: Atoms) -> Atoms:
-    """Return only what is drawn, with positions to 1e-4 Å: a smaller page."""
-    from ase import Atoms as AseAtoms
-
-    return AseAtoms(numbers=atoms.numbers, positions=atoms.positions.round(4), cell=atoms.cell, pbc=atoms.pbc)
+def _coloured(found: re.Match[str]) -> str:
+    """Return the table of colours with those of qdsurf in place of Jmol's."""
+    table = dict(entry.split(":") for entry in found[2].split(","))
+    for element, colour in ELEMENT_COLOURS.items():
+        number = str(int(colour[1:], 16))
+        table[element] = number
+        if len(element) == 2:
+            table[element.upper()] = number
+    return found[1] + ",".join(f"{name}:{value}" for name, value in table.items()) + found[3]
