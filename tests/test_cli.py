@@ -70,7 +70,7 @@ def test_traceback_shows_one() -> None:
 
 
 def test_doctor_names_every_method_and_its_warnings() -> None:
-    out = qdsurf("doctor").stdout
+    out = qdsurf("doctor", "--no-run").stdout
     for method in ("emt", "gfn1-xtb", "gfn2-xtb", "sevennet-0", "sevennet-l3i5", "chgnet"):
         assert method in out
     assert "warning" in out

@@ -82,5 +82,6 @@ from qdsurf.cli import ligands as _ligands  # noqa: E402, F401
 from qdsurf.cli import rank as _rank  # noqa: E402, F401
 from qdsurf.cli import reactions as _reactions  # noqa: E402, F401
 from qdsurf.cli import energies as _energies  # noqa: E402, F401
+from qdsurf.cli import doctor as _doctor  # noqa: E402, F401
 from qdsurf.cli import exports as _exports  # noqa: E402, F401
 from qdsurf.cli import studio as _studio  # noqa: E402, F401

@@ -214,22 +214,3 @@ def report(
 
     write_report(table, output)
     say(f"page: {output}", error=True)
-
-
-@app.command()
-def doctor(json: Json = False) -> None:
-    """Say which methods can run here, what each lacks, and what each is good and bad for."""
-    from qdsurf.library import list_shelf
-    from qdsurf.methods import lacks, load_method
-
-    methods = [load_method(n) for n in list_shelf("calculators")]
-    if json:
-        as_json({m.name: {"lacks": lacks(m), "warnings": m.warnings} for m in methods})
-        return
-    for m in methods:
-        missing = lacks(m)
-        say(f"{m.name}: {'can run here' if not missing else 'lacks: ' + missing}")
-        say(f"  good for: {m.good_for}")
-        say(f"  bad for:  {m.bad_for}")
-        for warning in m.warnings:
-            say(f"  warning:  {warning}")

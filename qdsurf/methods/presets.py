@@ -44,7 +44,7 @@ _OPTIONAL: dict[str, type | tuple[type, ...]] = {
     "added_dispersion": str,
 }
 # Fields of the shelf that inform the reader of the file and are not part of a Method.
-_INFORMATIVE = {"name", "run"}
+_INFORMATIVE = {"name", "run", "trial"}
 # Overrides that say what qdsurf does with the calculator; all others are settings of the calculator.
 _OWN: tuple[str, ...] = ("dispersion", "charged_cell", "dielectric")
 CHARGED_CELLS = ("refused", "makov-payne")

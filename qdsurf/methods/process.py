@@ -51,6 +51,8 @@ def run_program(
     EvaluationError
         It cannot be started, was killed, or took longer than *seconds*.
     """
+    if shutil.which(command[0]) is None:
+        raise EvaluationError(f"{command[0]} cannot be started: there is no such program")
     try:
         done = subprocess.run(
             tied(command),
