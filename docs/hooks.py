@@ -104,14 +104,17 @@ def as_markdown(notebook: Any, name: str) -> tuple[str, dict[str, bytes]]:
             lines.append(cell.source)
             continue
         lines.append(f"```python\n{cell.source}\n```")
+        said = ""  # what is printed comes in several pieces
         for output in cell.outputs:
             data = output.get("data", {})
             if "image/png" in data:
                 picture = f"{name}-{len(pictures) + 1}.png"
                 pictures[picture] = base64.b64decode(data["image/png"])
                 lines.append(f"![{name}, picture {len(pictures)}]({picture})")
-            elif text := output.get("text", data.get("text/plain", "")).rstrip():
-                lines.append(f"```text\n{text}\n```")
+            else:
+                said += output.get("text", data.get("text/plain", ""))
+        if said.strip():
+            lines.append(f"```text\n{said.rstrip()}\n```")
     return "\n\n".join(lines) + "\n", pictures
 
 

@@ -71,7 +71,8 @@ qs.write_picture(dot, "dot.png", width=800)
 Image("dot.png", width=420)
 
 # %% [markdown]
-# Ligands do not change the charge: an ammonium takes the place of a caesium, a carboxylate that of a bromide.
+# Ligands do not change the charge: an ammonium takes the place of a caesium, a carboxylate that of a
+# bromide.
 
 # %%
 covered = qs.attach(dot, {"methylammonium": 0.2, "formate": 0.2}, unit="fraction")

@@ -1,0 +1,89 @@
+"""Examples and notebooks run, and print what their reader is told to look for."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+NOTEBOOKS = sorted((ROOT / "examples" / "notebooks").glob("*.py"))
+CAMPAIGNS = sorted((ROOT / "examples" / "screen").glob("*.toml"))
+
+
+def example(path: Path) -> object:
+    """Return the example as a test; one that asks for a potential runs in CI."""
+    engine = re.search(r"sevennet|chgnet|gfn\d", path.read_text(encoding="utf-8"))
+    return pytest.param(path, id=path.stem, marks=[pytest.mark.engine] if engine else [])
+
+
+@pytest.mark.parametrize("path", [example(path) for path in EXAMPLES])
+def test_example_runs(path: Path, tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, path],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout
+
+
+@pytest.mark.parametrize("path", EXAMPLES + NOTEBOOKS, ids=lambda path: path.stem)
+def test_example_is_short_and_says_what_it_is(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 110
+    assert '"""' in text.splitlines()[0] or "# # " in text
+
+
+@pytest.mark.parametrize("path", EXAMPLES + NOTEBOOKS + CAMPAIGNS, ids=lambda path: path.name)
+def test_example_is_listed(path: Path) -> None:
+    place = path.relative_to(ROOT).as_posix()
+    page = (ROOT / "docs" / "examples.md").read_text(encoding="utf-8")
+    assert f"../{place}" in page or f"notebooks/{path.stem}.md" in page
+
+
+@pytest.mark.cluster
+def test_the_slurm_campaign_runs_on_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file as it stands, its engine and limits, with a ranking in the place of the potential."""
+    from services import need, slurm
+
+    import qdsurf as qs
+
+    need(modules=("executorlib",))
+    text = (ROOT / "examples" / "screen" / "slurm.toml").read_text(encoding="utf-8")
+    text, partitions = re.subn(r'partition = "\w+"', 'partition = "debug"', text)
+    method = text[text.index("[method]") : text.index("[limits]")]
+    text = text.replace(method, '[[tiers]]\nrank = "stable-passivation"\n')
+    # the nodes of the test have one core, and its partition lets jobs run for an hour
+    text, limits = re.subn(r"threads = 4\nseconds = 7200", "threads = 1\nseconds = 300", text)
+    assert partitions == limits == 1
+    with tempfile.TemporaryDirectory(prefix="qdsurf-", ignore_cleanup_errors=True) as folder:
+        place = Path(folder)
+        place.chmod(0o755)
+        (place / "slurm.toml").write_text(text)
+        with slurm(place / "slurm") as cluster:
+            monkeypatch.setenv("SLURM_CONF", str(cluster.configuration))
+            rows = qs.screen(str(place / "slurm.toml"), output=place / "out")
+    assert len(rows) == 7
+    assert {row["status"] for row in rows} == {"done"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_runs(path: Path, tmp_path: Path) -> None:
+    import jupytext
+    from nbclient import NotebookClient
+
+    notebook = jupytext.read(path)
+    resources = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources=resources).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    assert any("image/png" in output.get("data", ()) for output in outputs)
