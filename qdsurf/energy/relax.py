@@ -66,10 +66,12 @@ def _blame(atoms: Atoms, method: Method) -> Iterator[None]:
     """Turn whatever an engine raises into an EvaluationError that names formula and method."""
     try:
         yield
-    except QdsurfError:
+    except AskError:
         raise
     except Exception as error:
         formula = atoms.get_chemical_formula()
+        if isinstance(error, QdsurfError) and formula in str(error):
+            raise
         raise EvaluationError(f"{method.title} failed on {formula}: {error}") from error
 
 
