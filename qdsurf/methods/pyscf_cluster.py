@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,9 @@ class PySCF(Calculator):
         PySCF's level of the integration grid, 0 to 9.
     memory
         GB.
+    ghosts
+        Atoms, counted from 0, that lend their basis functions and have neither nucleus nor electrons: for
+        the counterpoise correction. No force acts on them.
     """
 
     implemented_properties = ["energy", "forces"]  # noqa: RUF012
@@ -51,6 +55,7 @@ class PySCF(Calculator):
         second_order: bool = False,
         grid: int = 3,
         memory: float = 4.0,
+        ghosts: Sequence[int] = (),
     ) -> None:
         """Take the settings; nothing is run."""
         importlib.import_module("pyscf")  # so that its absence is known before anything runs
@@ -61,7 +66,7 @@ class PySCF(Calculator):
         self._tolerance = energy_tolerance / Hartree
         self._cycles, self._guess, self._second = max_iterations, guess, second_order
         self._shift, self._damping = level_shift / Hartree, damping
-        self._grid, self._memory = grid, memory
+        self._grid, self._memory, self._ghosts = grid, memory, frozenset(ghosts)
         self._density: Any = None
 
     def calculate(
@@ -94,12 +99,15 @@ class PySCF(Calculator):
         assert self.atoms is not None
         unpaired = self._unpaired
         if unpaired is None:
-            unpaired = int(self.atoms.numbers.sum() - self._charge) % 2
-        kinds = set(zip(self.atoms.get_chemical_symbols(), self.atoms.numbers, strict=True))
-        heavy = [symbol for symbol, number in kinds if number > DEF2_FIRST_CORE]
+            real = [n for i, n in enumerate(self.atoms.numbers) if i not in self._ghosts]
+            unpaired = int(sum(real) - self._charge) % 2
+        symbols = self.atoms.get_chemical_symbols()
+        names = [f"ghost-{s}" if i in self._ghosts else s for i, s in enumerate(symbols)]
+        kinds = set(zip(names, self.atoms.numbers, strict=True))
+        heavy = [name for name, number in kinds if number > DEF2_FIRST_CORE and not name.startswith("ghost")]
         cores = dict.fromkeys(heavy, self._basis) if self._basis.startswith("def2") else {}
         molecule = gto.M(
-            atom=list(zip(self.atoms.get_chemical_symbols(), self.atoms.positions / Bohr, strict=True)),
+            atom=list(zip(names, self.atoms.positions / Bohr, strict=True)),
             unit="Bohr", basis=self._basis, ecp=cores, charge=self._charge, spin=unpaired, verbose=0,
             max_memory=self._memory * 1000,
         )  # fmt: skip
