@@ -205,6 +205,7 @@ def results(
 def report(
     table: Annotated[Path, typer.Argument(help="table.json of a campaign, or its folder.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Page to write.")] = Path("report.html"),
+    json: Json = False,
 ) -> None:
     """Write the page of a campaign again.
 
@@ -213,4 +214,7 @@ def report(
     from qdsurf.report import write_report
 
     write_report(table, output)
+    if json:
+        as_json({"page": str(output)})
+        return
     say(f"page: {output}", error=True)
