@@ -16,10 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import molecule
 
 import qdsurf as qs
 from qdsurf.errors import RunError
+from qdsurf.exports.folder import read_manifest
 from qdsurf.model.nouns import Surface
 
 pytestmark = [pytest.mark.engine, pytest.mark.dft]
@@ -377,3 +379,37 @@ def test_hybrid_functionals_open_the_gap(tmp_path):
         run(made.folder, **ENVIRONMENT)
         gaps.append(collected(made.folder).gap)
     assert gaps[0] + 1 < gaps[1] < gaps[2]
+
+
+def test_cp2k_relaxes_a_cell(crystal, tmp_path):
+    """The salt of a cation exchange: one step moves the edge of the cubic cell, and the reader says where."""
+    need("cp2k.psmp")
+    slab = qs.cut_slab(crystal, (0, 0, 1), layers=2, termination="CsBr", repeat=(2, 2))
+    made = qs.export(
+        slab, "cp2k", tmp_path / "x", purpose="binding", ligand=qs.load_ligand("methylammonium"),
+        preset="trial", steps=1,
+    )  # fmt: skip
+    salt = next(f for f in made.folder.iterdir() if "bulk-salt" in f.name)
+    run(salt, **ENVIRONMENT)
+    found = next(r for r in qs.collect(made.folder).runs if "bulk salt" in r.name)
+    assert found.status == "done"
+    start = read_manifest(salt)["system"]["cell"][0][0]
+    assert found.atoms.cell.lengths() == pytest.approx([found.atoms.cell[0, 0]] * 3)
+    assert 1e-4 < abs(found.atoms.cell[0, 0] - start) < 0.3
+
+
+def test_abinit_accepts_a_supercell(crystal, tmp_path):
+    """A cell that is not primitive, as that of most slabs: ABINIT refuses it unless told not to."""
+    need("abinit")
+    where = need_files("/usr/share/**/55cs.1.hgh")
+    salt = Atoms("CsBr", scaled_positions=[(0, 0, 0), (0.5, 0.5, 0.5)], cell=[4.29] * 3, pbc=True)
+    salt = salt.repeat((2, 1, 1))
+    salt.set_array("fragment", np.arange(4))
+    salt.set_array("species", np.array(salt.get_chemical_symbols()))
+    made = qs.export(
+        replace(crystal, atoms=salt), "abinit", tmp_path / "x", purpose="static", preset="trial",
+        functional="LDA", potentials={"Cs": "55cs.1.hgh", "Br": "35br.7.hgh"}, cutoff=150.0,
+        kpoint_spacing=4.0,
+    )  # fmt: skip
+    run(made.folder, ABI_PSPDIR=str(where))
+    assert "Calculation completed" in (made.folder / "abinit.abo").read_text()

@@ -50,7 +50,7 @@ def read(folder: Path, manifest: dict[str, Any]) -> Found:
         lumo=lumo,
         potential=_potential(folder),
         spectrum=_spectrum(folder),
-        atoms=last_frame(folder / "qdsurf-pos-1.xyz", manifest),
+        atoms=_atoms(folder, manifest),
     )
 
 
@@ -123,3 +123,14 @@ def _potential(folder: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]] 
     values, atoms = read_cube_data(str(cubes[-1]))
     average = np.asarray(values).mean(axis=(0, 1)) * HARTREE
     return np.linspace(0, atoms.cell.array[2, 2], len(average), endpoint=False), average
+
+
+def _atoms(folder: Path, manifest: dict[str, Any]) -> Any:
+    """Return the last structure, in the cell of the restart file: a relaxation of the cell changes it."""
+    atoms = last_frame(folder / "qdsurf-pos-1.xyz", manifest)
+    restart = text_of(folder / "qdsurf-1.restart")
+    cell = re.search(r"&CELL\s*\n((?:\s+[ABC](?:\s+\S+){3}\s*\n){3})", restart or "")
+    if atoms is not None and cell:
+        rows = [line.split()[1:] for line in cell[1].strip().splitlines()]
+        atoms.set_cell(np.array(rows, dtype=float))
+    return atoms

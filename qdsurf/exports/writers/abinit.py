@@ -31,6 +31,8 @@ def write(system: System, calculation: Calculation, purpose: str) -> Written:
         "typat\n" + _folded([str(places[s]) for s in atoms.get_chemical_symbols()]),
         f"xred\n{vectors(atoms.get_scaled_positions(wrap=False))}",
         f"ecut {calculation.cutoff / HARTREE:.4f}",
+        # slabs are supercells, which ABINIT otherwise refuses
+        "chkprim 0",
         # said, so that potentials made for another functional are not computed with theirs
         f"ixc {_FUNCTIONALS[calculation.functional]}",
         f"kptopt 1\nngkpt {' '.join(map(str, system.kpoints))}\nnshiftk 1\nshiftk 0.0 0.0 0.0",
