@@ -1,31 +1,90 @@
-"""Accuracy of the methods against relaxed PBE-D3: make the references, then the table of docs/accuracy.md.
+"""Accuracy of the methods against relaxed PBE-D3: the references, their error bar, and docs/accuracy.md.
 
-python benchmarks/accuracy.py plan                       starting geometries and reactions of the queue
-python benchmarks/accuracy.py references --until 12:40   relax what is missing with CP2K, resumable
+Commands:
+
+- plan: write starting geometries and reactions of the queue (benchmarks/references/queue.toml)
+- prepare: pre-relax the states with SevenNet-0; references does it where it was not done
+- references [--until 12:40]: relax with CP2K what is missing; may be stopped and started at any time
+- checks [--until 12:40] [--only acetate]: repeat one reaction of each class with other settings
+- evaluate: compute every finished state with every method that runs here
+- table [--write --machine "..."]: print the table from the files, or write it into docs/accuracy.md
+
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
-from reference_states import make_plans, make_references
+from accuracy_checks import check_lines, make_checks
+from accuracy_table import block, evaluate, made, reference_rows
+from reference_states import HERE, make_plans, make_references, prepare
+
+PAGE = Path(__file__).parents[1] / "docs" / "accuracy.md"
+FIRST, LAST = "<!-- made by benchmarks/accuracy.py -->", "<!-- end -->"
+
+
+def page_block(folder: Path = HERE) -> str:
+    """Return what stands between the marks of the page, from the files alone."""
+    repeated = check_lines(reference_rows(folder), folder)
+    lines = [
+        "",
+        "**The reference repeated at the same geometries, eV**",
+        "",
+        "| class | reaction | repeated with | reference | repeated | change |",
+        "|---|---|---|---:|---:|---:|",
+        *repeated,
+    ]
+    return block(folder) + "\n" + "\n".join(lines if repeated else ["", "No reaction was repeated yet."])
+
+
+def write_page(machine: str) -> None:
+    """Write date and machine, then the block into the page."""
+    if machine:
+        note = made(machine, datetime.now(UTC).date().isoformat())
+        (HERE / "made.json").write_text(json.dumps(note, indent=1) + "\n")
+    text = PAGE.read_text(encoding="utf-8")
+    before, rest = text.split(FIRST, 1)
+    after = rest.split(LAST, 1)[1]
+    part = PAGE.with_suffix(".part")
+    part.write_text(f"{before}{FIRST}\n{page_block()}\n{LAST}{after}", encoding="utf-8")
+    os.replace(part, PAGE)
+
+
+def deadline(until: str) -> float:
+    """Return *until*, "HH:MM" UTC of today, in seconds since the epoch; "" is a year from now."""
+    if not until:
+        return time.time() + 3.15e7
+    hour, minute = map(int, until.split(":"))
+    return datetime.now(UTC).replace(hour=hour, minute=minute, second=0).timestamp()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("command", choices=["plan", "references"])
-    parser.add_argument("--until", default="", help="HH:MM UTC of today at which references stop")
+    parser.add_argument("command", choices=["plan", "prepare", "references", "checks", "evaluate", "table"])
+    parser.add_argument("--until", default="", help="HH:MM UTC of today at which CP2K stops")
+    parser.add_argument("--only", default="", help="of checks: part of the name of a reaction")
+    parser.add_argument("--write", action="store_true", help="write docs/accuracy.md")
+    parser.add_argument("--machine", default="", help="where it was made; empty keeps machine and date")
     asked = parser.parse_args()
     if asked.command == "plan":
         make_plans()
+    elif asked.command == "prepare":
+        prepare()
+    elif asked.command == "references":
+        make_references(deadline(asked.until))
+    elif asked.command == "checks":
+        make_checks(deadline(asked.until), asked.only)
+    elif asked.command == "evaluate":
+        evaluate()
+    elif asked.write:
+        write_page(asked.machine)
     else:
-        deadline = time.time() + 3.15e7
-        if asked.until:
-            hour, minute = map(int, asked.until.split(":"))
-            deadline = datetime.now(UTC).replace(hour=hour, minute=minute, second=0).timestamp()
-        make_references(deadline)
+        print(page_block())
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from qdsurf.methods.process import environment, tied
 
 # Å; a shorter periodic vector is sampled by as many k-points as make a supercell of this length.
 SAMPLED_LENGTH = 12.0
+# Bolder mixing than the default of 0.4 diverges from free atoms.
 _DIAGONALIZE = "MAX_SCF {max_scf}\nEPS_DIIS 0.5\n"
 _ORBITALS = (
     "MAX_SCF 30\n&OT\nMINIMIZER DIIS\nPRECONDITIONER FULL_SINGLE_INVERSE\n&END OT\n"
@@ -132,12 +133,13 @@ class CP2KProgram(Calculator):
         smoothing: str = "",
         guess: str = "",
         scf: str = "diis",
-        eps_scf: float = 1.0e-5,
+        eps_scf: float = 3.0e-5,
         max_scf: int = 60,
         program: str = "cp2k.psmp",
         threads: int = 1,
     ) -> None:
         """Take the settings; nothing is run."""
+        self._engine: Any = None
         Calculator.__init__(self)
         if scf not in _SCF:
             raise ValueError(f"scf is one of {', '.join(_SCF)}, not {scf!r}")
@@ -158,7 +160,6 @@ class CP2KProgram(Calculator):
         }
         self._max_scf, self._program, self._threads = max_scf, program, threads
         self._folder: Any = None
-        self._engine: Any = None
         self._shift = np.zeros(3)
         self._new = True
         self._cell = np.zeros((3, 3))

@@ -1,0 +1,156 @@
+"""The data of the truth table are whole, its reactions balance, and its page says what the data say."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT / "benchmarks" / "references"
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Any]:
+    """The modules of benchmarks/accuracy.py, which are a folder of scripts and not a package."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    names = "accuracy", "accuracy_table", "accuracy_checks", "reference_states"
+    yield {name: importlib.import_module(name) for name in names}
+    sys.path.remove(str(ROOT / "benchmarks"))
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((DATA / "reactions.json").read_text())
+    return found
+
+
+def test_every_reaction_of_the_set_balances_in_atoms_and_charge(rows: list[dict[str, Any]]) -> None:
+    from ase.io import read
+
+    assert len(rows) >= 40
+    for row in rows:
+        excess: defaultdict[str, float] = defaultdict(float)
+        for name, coefficient in row["stoichiometry"].items():
+            for atoms in read(DATA / "starts" / f"{name}.xyz", ":"):
+                share = coefficient / atoms.info["formula_units"]
+                counts = {s: atoms.get_chemical_symbols().count(s) for s in set(atoms.get_chemical_symbols())}
+            for element, count in counts.items():
+                excess[element] += share * count
+            excess["charge"] += share * atoms.info["charge"]
+        assert not {k: v for k, v in excess.items() if abs(v) > 1e-9}, (row["surface"], row["ligand"], excess)
+
+
+def test_the_set_is_as_broad_as_it_was_asked_for(rows: list[dict[str, Any]]) -> None:
+    count: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for row in rows:
+        count[row["surface"], row["class"]] += 1
+    assert all(count["CsPbBr3", group] >= 6 for group in "XALZ"), dict(count)
+    assert all(sum(n for (s, _), n in count.items() if s == surface) >= 4 for surface in ("CsPbI3", "PbS"))
+
+
+def test_finished_states_have_the_atoms_of_their_start_and_the_input_that_computed_them(bench: Any) -> None:
+    from ase.io import read
+
+    states = bench["accuracy_table"].finished()
+    assert states
+    for name, atoms in states.items():
+        start = read(DATA / "starts" / f"{name}.xyz", 0)
+        assert sorted(atoms.symbols) == sorted(start.symbols), name
+        # a molecule of this set is bound by 2 eV an atom and more against free pseudo-atoms
+        assert atoms.info["reference"] < -10 * len(atoms) / atoms.info["formula_units"], name
+        assert atoms.info["settings"] == bench["reference_states"].settings_digest(), name
+        if atoms.info["converged"] and atoms.info["kind"] != "bulk":
+            assert atoms.info["fmax"] <= bench["reference_states"].LARGEST_FORCE, name
+        text = (DATA / "inputs" / f"{name}.inp").read_text()
+        assert all(part in text for part in ("DFTD3(BJ)", "CUTOFF 300")), name
+        assert "/tmp" not in text, name
+        lines = text.split("&COORD\n")[1].split("&END COORD")[0].split("\n")[:-1]
+        assert [line.split()[0] for line in lines] == atoms.get_chemical_symbols(), name
+        if atoms.info["kind"] != "bulk":
+            given = np.array([[float(x) for x in line.split()[1:4]] for line in lines])
+            shift = given - atoms.positions
+            assert np.allclose(shift, shift[0], atol=1e-4), name
+
+
+def test_reaction_energies_are_sums_of_the_files(bench: Any) -> None:
+    """Recomputed here from the text of the files, without the code of the table."""
+    import re
+
+    def energy(name: str) -> float:
+        line = (DATA / "states" / f"{name}.xyz").read_text().splitlines()[1]
+        values = dict(re.findall(r"(\w+)=(\S+)", line))
+        return float(values["energy"]) / int(values["formula_units"])
+
+    finished = bench["accuracy_table"].reference_rows()
+    for row in finished:
+        total = sum(value * energy(name) for name, value in row.stoichiometry.items())
+        assert row.energy == pytest.approx(total, abs=1e-6)
+        # binding and exchange of one ligand, not an error of bookkeeping
+        assert abs(row.energy) < 5.0, row
+
+
+def test_the_page_says_what_the_data_say(bench: Any) -> None:
+    text = bench["accuracy"].PAGE.read_text(encoding="utf-8")
+    inside = text.split(bench["accuracy"].FIRST)[1].split(bench["accuracy"].LAST)[0].strip()
+    assert inside == bench["accuracy"].page_block().strip()
+
+
+def test_errors_of_a_method_that_is_wrong_by_a_constant(bench: Any) -> None:
+    """A constant shift is a mean error and nothing else; a reversed order has the rank correlation -1."""
+    table = bench["accuracy_table"]
+    rows = [
+        table.Row(name=f"r{i}", group="X", surface="s", stoichiometry={}, energy=float(i)) for i in range(4)
+    ]
+    shifted = table.errors(rows, {row.name: row.energy + 0.5 for row in rows})
+    assert (shifted.mean, shifted.absolute) == (0.5, 0.5)
+    assert shifted.centred == pytest.approx(0)
+    assert shifted.spearman == pytest.approx(1)
+    reversed_order = table.errors(rows, {row.name: -row.energy for row in rows})
+    assert reversed_order.spearman == pytest.approx(-1)
+    few = table.errors(rows, {row.name: row.energy for row in rows[:3]})
+    assert few.spearman is None
+    assert few.failures == 1
+
+
+def test_isomers_have_different_names(bench: Any) -> None:
+    """Two molecules of one formula would otherwise share one energy."""
+    from ase.build import molecule
+
+    name = bench["reference_states"].molecule_name
+    ethanol, ether = molecule("CH3CH2OH"), molecule("CH3OCH3")
+    assert name(ethanol) != name(ether)
+    turned = ethanol.copy()
+    turned.rotate(40, "x")
+    assert name(turned) == name(ethanol)
+
+
+def test_quasi_newton_finds_the_minimum_in_a_few_steps_with_a_model_that_is_nearly_right(bench: Any) -> None:
+    from ase.build import molecule
+    from ase.calculators.emt import EMT
+
+    states = bench["reference_states"]
+    atoms = molecule("H2O")
+    atoms.calc = EMT()
+    model = states.hessian(atoms, EMT())
+    atoms.rattle(0.05, seed=0)
+    done = states.quasi_newton(atoms, EMT(), model, float("inf"), lambda text: None)
+    assert done["converged"]
+    assert done["steps"] <= 8
+    assert done["fmax"] < states.LARGEST_FORCE
+    assert states.quasi_newton(atoms, EMT(), model, 0.0, lambda text: None) is None
+
+
+def test_compact_rotation_keeps_distances_and_hand(bench: Any) -> None:
+    points = np.random.default_rng(1).normal(size=(9, 3)) * (1, 1, 6)
+    turn = bench["reference_states"].compact_rotation(points)
+    assert np.linalg.det(turn) == pytest.approx(1)
+    assert np.allclose(turn @ turn.T, np.eye(3))
+    assert np.ptp(points @ turn, axis=0).max() <= np.ptp(points, axis=0).max()
