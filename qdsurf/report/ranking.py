@@ -11,13 +11,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from qdsurf.errors import AskError, MissingExtra
+from qdsurf.errors import AskError
 from qdsurf.model.files import write_whole
 from qdsurf.rank.ligand_ranking import RankedLigand
 from qdsurf.rank.presets import Preset
 from qdsurf.report.assets import style
+from qdsurf.report.drawing import COLOURS, new_figure, tidy, write_figure
 
-_BLUE, _GREY = "#0072B2", "#9aa5b1"
+_BLUE, _GREY = COLOURS[0], "#9aa5b1"
 # Ranks and names written in the plot, and terms printed in a terminal; the files have all.
 _NAMED = 20
 _COLUMNS = 6
@@ -58,17 +59,11 @@ def pareto_figure(rows: Sequence[RankedLigand], preset: Preset, target: str) -> 
     AskError
         Nothing was ranked, or the preset has a single objective.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise MissingExtra("the Pareto plot", "report") from error
     ranked = [row for row in rows if row.rank is not None]
     if not ranked or len(preset.objectives) < 2:
         raise AskError("a Pareto plot needs ranked ligands and a preset with two objectives")
     x, y = list(preset.objectives)[:2]
-    figure = Figure(figsize=(9.0, 5.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure("the Pareto plot", 9.0, 5.5)
     axis = figure.subplots()
     for front, colour, label in ((False, _GREY, "beaten by another"), (True, _BLUE, "Pareto front")):
         points = [(r.objectives[x], r.objectives[y]) for r in ranked if r.pareto is front]
@@ -79,10 +74,7 @@ def pareto_figure(rows: Sequence[RankedLigand], preset: Preset, target: str) -> 
     axis.set_xlabel(f"{x} (0 worst, 1 best)")
     axis.set_ylabel(f"{y} (0 worst, 1 best)")
     axis.set_title(f"{preset.title} on {target}", loc="left", fontsize=11, parse_math=False)
-    axis.grid(color="#e3e6ea", linewidth=0.6)
-    axis.set_axisbelow(True)
-    for side in ("top", "right"):
-        axis.spines[side].set_visible(False)
+    tidy(axis, grid="both")
     axis.margins(x=0.08, y=0.08)
     axis.legend(frameon=False, loc="lower left", bbox_to_anchor=(1.02, 0.0), fontsize=9)
     return figure
@@ -253,14 +245,4 @@ def write_ranking(rows: Sequence[RankedLigand], path: str | Path, *, preset: Pre
             "html": lambda: ranking_page(rows, preset, target),
         }[kind]()
         return write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
-    return _write_figure(pareto_figure(rows, preset, target), path)
-
-
-def _write_figure(figure: Any, path: Path) -> Path:
-    """Write the figure; the same figure gives the same bytes."""
-    import matplotlib as mpl
-
-    nameless = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    with mpl.rc_context({"svg.hashsalt": "qdsurf"}):
-        metadata = nameless[path.suffix.lower()]
-        return write_whole(path, lambda part: figure.savefig(part, dpi=150, metadata=metadata))
+    return write_figure(pareto_figure(rows, preset, target), path)
