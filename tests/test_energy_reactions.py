@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import re
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -295,3 +297,9 @@ def test_coverage_from_the_first_to_the_last_ligand():
 def test_choice_of_reaction_needs_a_site():
     with pytest.raises(AskError):
         choose_reaction(surface("PbS"), ligand("methylammonium"))
+
+
+def test_the_page_names_every_reaction():
+    page = (Path(__file__).resolve().parents[1] / "docs" / "energies.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| ([^|]+?) \| .*→", page, re.M))
+    assert named == {*REACTIONS, "ligand exchange", "vacancy formation"}
