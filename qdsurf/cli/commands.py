@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 # Importing these modules adds their verbs; --help lists them in this order.
-from qdsurf.cli.app import Json, app
+from qdsurf.cli.app import Json, Picture, app
 from qdsurf.cli.show import as_json, print_table, say
 
 __all__ = ["app"]
@@ -60,17 +60,22 @@ def list_(
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(help="Name on any shelf.")], json: Json = False) -> None:
+def show(
+    name: Annotated[str, typer.Argument(help="Name on any shelf.")], png: Picture = None, json: Json = False
+) -> None:
     """Show one entry of a shelf, with its source and status.
 
-    Example: qdsurf show oleate
+    Example: qdsurf show oleate --png oleate.png
     """
+    from qdsurf.cli.drawing import draw_entry
     from qdsurf.errors import UnknownName
     from qdsurf.library import SHELVES, list_shelf, read_entry
 
     for shelf in SHELVES:
         if name.lower() in (n.lower() for n in list_shelf(shelf)):
             entry = {"shelf": shelf, **read_entry(shelf, name)}
+            if png is not None:
+                draw_entry(shelf, name, png)
             as_json(entry) if json else print_table(entry)
             return
     raise UnknownName("entry", name, [n for s in SHELVES for n in list_shelf(s)])
