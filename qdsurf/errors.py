@@ -24,7 +24,9 @@ class UnknownName(AskError, LookupError):
         """Say that *name* is no *kind*, and which of the *known* names come nearest."""
         names = sorted(known)
         lower = {n.lower(): n for n in names}
-        near = [lower[n] for n in get_close_matches(name.lower(), lower, n=4, cutoff=0.5)]
+        begun = [n for n in lower if n.startswith(name.lower())] if name else []
+        close = get_close_matches(name.lower(), lower, n=4, cutoff=0.5)
+        near = [lower[n] for n in dict.fromkeys([*begun, *close])][:4]
         hint = f"nearest: {', '.join(near)}" if near else f"known: {', '.join(names) or 'none'}"
         super().__init__(f"no {kind} named {name!r}; {hint}")
         self.name = name
