@@ -6,6 +6,7 @@ import os
 import subprocess
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -179,3 +180,45 @@ def test_hybrid_functionals_start_from_orbitals_of_their_gga(even, tmp_path):
     assert begin["ENCUT"] == incar["ENCUT"]
     assert "bash start.sh" in (folder / "run.sh").read_text()
     assert "start.sh" not in (qs.export(even, "vasp", tmp_path / "pbe").folder / "run.sh").read_text()
+
+
+def test_the_documents_describe_the_input_that_is_written(crystal, tmp_path):
+    """The example of docs/exports.md: no tag is missing there, none is too many, each value is right."""
+    bare = qs.cut_slab(crystal, (0, 0, 1), layers=3, termination="CsBr", repeat=(2, 2), fixed=3)
+    ready = qs.attach(qs.pair_vacancy(bare), {"acetate": 1, "methylammonium": 1})
+    folder, incar = incar_of(ready, tmp_path / "x")
+    text = (Path(__file__).parents[1] / "docs" / "exports.md").read_text()
+    table = text.split("## The VASP example, line by line")[1].split("`INCAR.start`")[0]
+    said = {}
+    for row in table.splitlines():
+        if row.startswith("| `"):
+            tags, values = (cell.strip() for cell in row.split("|")[1:3])
+            names = tags.replace("`", "").split(", ")
+            shared = [values] * len(names) if len(values.split(", ")) < len(names) else values.split(", ")
+            said |= dict(zip(names, shared, strict=True))
+    assert set(said) == set(incar)
+    del said["SYSTEM"]
+    for tag, value in said.items():
+        written = incar[tag]
+        if isinstance(written, list):
+            assert [float(x) for x in value.split()] == written
+        elif isinstance(written, bool):
+            assert value == str(written).lower(), tag
+        elif isinstance(written, (int, float)):
+            assert float(value) == written, tag
+        else:
+            assert value == written, tag
+    assert "2 x 2 x 1" in text
+    assert (folder / "KPOINTS").read_text().split()[-3:] == ["2", "2", "1"]
+
+
+def test_potentials_are_those_of_the_materials_project():
+    """By pymatgen's input sets; the others follow VASP's own table, with fewer or more semicore electrons."""
+    from pymatgen.io.vasp.sets import MPScanRelaxSet
+
+    from qdsurf.library import read_entry
+
+    ours = {e: row["name"] for e, row in read_entry("potentials", "vasp")["elements"].items()}
+    theirs = MPScanRelaxSet.CONFIG["POTCAR"]
+    assert {e for e in ours if ours[e] != theirs[e]} == {"Mg", "Ti", "Ni", "Cu", "Bi"}
+    assert [ours[e] for e in ("Pb", "Cs", "I", "Br", "Yb")] == ["Pb_d", "Cs_sv", "I", "Br", "Yb_3"]
