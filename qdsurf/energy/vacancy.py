@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qdsurf.energy.bulk import relax_crystal
 from qdsurf.energy.evaluating import BindingResult, References, evaluate_plan, shared_state
+from qdsurf.energy.leaving import in_words, ions_that_leave
 from qdsurf.energy.potentials import Phases, chemical_potentials, coefficients, phases_of, would_form
 from qdsurf.energy.procedure import Procedure
 from qdsurf.energy.reactions import Plan, State, check_balance
@@ -23,8 +23,6 @@ VACANT, WHOLE = "with vacancies", "without vacancies"
 WHEN = "ions leave a surface or a crystal, each to the reservoir that a limit names; the state is neutral"
 # Å around a vacancy in which the atoms of a block of crystal are free to move.
 RADIUS = 6.0
-# Distances that agree to this many Å are equal.
-_SHELL = 0.05
 
 
 def block(crystal: Crystal, repeat: tuple[int, int, int]) -> Surface:
@@ -78,7 +76,7 @@ def vacancy_plan(
     host = crystal or crystal_of(surface)
     phases = phases_of(host)
     names = phases.chosen(limit)
-    gone, fragments = _ions(surface, wanted, sites)
+    gone, fragments = ions_that_leave(surface, wanted, sites)
     removed = Counter(str(surface.atoms.symbols[i]) for i in gone)
     parts = coefficients(phases, names, removed)
     whole, vacant = _states(surface, gone, radius)
@@ -94,7 +92,7 @@ def vacancy_plan(
     check_balance(reaction, states)
     return Plan(
         reaction=reaction, states=states, poses=(_vacant_surface(surface, gone, vacant, label),),
-        labels=(_where(surface, fragments),), product=VACANT, 
+        labels=(in_words(surface, fragments),), product=VACANT, 
         warnings=_warnings(phases, parts, host, label, -sum(surface.charges[s] for s in wanted)),
     )  # fmt: skip
 
@@ -115,72 +113,6 @@ def crystal_of(surface: Surface) -> Crystal:
     if not isinstance(step, str):
         raise AskError(f"{surface.name}: its recipe names no crystal of the shelf; give crystal=")
     return load_crystal(step)
-
-
-def _ions(
-    surface: Surface, species: tuple[str, ...], sites: Sequence[Site] | None
-) -> tuple[list[int], list[int]]:
-    """Return atoms and fragments that leave: those of *sites*, or the outermost ones next to one another."""
-    arrays = surface.atoms.arrays
-    if sites is not None:
-        atoms = sorted(i for site in sites for i in site.atoms)
-        found = Counter(str(arrays["species"][i]) for i in atoms)
-        if found != Counter(species):
-            raise AskError(f"the sites hold {dict(found)}, asked for {dict(Counter(species))}")
-        return atoms, [int(arrays["fragment"][i]) for i in atoms]
-    known = set(arrays["species"].tolist())
-    for one in species:
-        if one not in known:
-            raise AskError(f"{surface.name} has no {one}; it has: {', '.join(sorted(known))}")
-        if len(one) > 2:
-            raise AskError(f"{surface.name}: {one} is a molecular ion; vacancies of elements are counted")
-    if (arrays["role"] == "ligand").any():
-        raise AskError(f"{surface.name} carries ligands; vacancies are counted on a bare surface")
-    often = Counter(species)
-    first = min(often, key=lambda s: (often[s], -surface.charges[s]))
-    start = _outermost(surface, first)
-    chosen = [start]
-    for other in sorted(often):
-        count = often[other] - (other == first)
-        chosen += _nearest(surface, start, other, count, chosen)
-    return sorted(chosen), [int(arrays["fragment"][i]) for i in sorted(chosen)]
-
-
-def _height(surface: Surface) -> NDArray[np.float64]:
-    """Return (n_atoms,) how far out each atom is, Å: on a slab its height, on a dot its distance."""
-    positions = surface.atoms.positions
-    if surface.atoms.pbc.all():
-        return np.zeros(len(positions))
-    if surface.atoms.pbc.any():
-        return np.asarray(positions[:, 2])
-    return np.asarray(np.abs(positions - positions.mean(axis=0)).max(axis=1))
-
-
-def _outermost(surface: Surface, species: str) -> int:
-    """Return the atom of *species* that is farthest out, of these the one nearest to the middle."""
-    atoms = surface.atoms
-    here = np.flatnonzero(atoms.arrays["species"] == species)
-    out = _height(surface)[here]
-    here = here[out > out.max() - 0.3]
-    center = atoms.positions.mean(axis=0) if not atoms.pbc.any() else atoms.cell.array.sum(axis=0) / 2
-    gaps = np.linalg.norm((atoms.positions[here] - center)[:, : 3 if atoms.pbc.all() else 2], axis=1)
-    return int(here[np.argmin(np.round(gaps, 3))])
-
-
-def _nearest(surface: Surface, start: int, species: str, count: int, taken: list[int]) -> list[int]:
-    """Return the *count* atoms of *species* nearest to *start*; of equal ones those farther out."""
-    atoms = surface.atoms
-    here = [int(i) for i in np.flatnonzero(atoms.arrays["species"] == species) if i not in taken]
-    if len(here) < count:
-        raise AskError(f"{surface.name} has {len(here)} {species} beside, asked for {count}")
-    if not count:
-        return []
-    gaps = atoms.get_distances(start, here, mic=True)
-    out = _height(surface)
-    order = sorted(
-        range(len(here)), key=lambda k: (round(gaps[k] / _SHELL), -round(out[here[k]], 2), here[k])
-    )
-    return [here[k] for k in order[:count]]
 
 
 def _states(surface: Surface, gone: list[int], radius: float | None) -> tuple[State, State]:
@@ -218,17 +150,6 @@ def _vacant_surface(surface: Surface, gone: list[int], vacant: State, label: str
         target_charge=charge - extra,
         electrons=surface.electrons + extra,
     )
-
-
-def _where(surface: Surface, fragments: list[int]) -> str:
-    """Return which ions leave, in words."""
-    arrays = surface.atoms.arrays
-    parts = []
-    for fragment in fragments:
-        atom = int(np.flatnonzero(arrays["fragment"] == fragment)[0])
-        layer = int(arrays["layer"][atom])
-        parts.append(f"{arrays['species'][atom]}{atom}" + (f" in layer {layer}" if layer >= 0 else ""))
-    return ", ".join(parts)
 
 
 def _warnings(
