@@ -174,3 +174,11 @@ def test_a_skew_cell_is_accepted_by_lammps(crystal, tmp_path):
     skew = replace(crystal, atoms=atoms)
     assert "box tilt large\n" in (folder_of("lammps", skew, tmp_path / "a") / "in.lammps").read_text()
     assert "box tilt" not in (folder_of("lammps", crystal, tmp_path / "b") / "in.lammps").read_text()
+
+
+def test_cp2k_takes_pbesol_with_potentials_of_pbe_and_says_so(slab, tmp_path):
+    made = qs.export(slab, "cp2k", tmp_path / "a", preset="pbesol")
+    assert "PARAMETRIZATION PBESOL" in (made.folder / "cp2k.inp").read_text()
+    assert any("made for PBE" in note for note in made.notes)
+    with pytest.raises(AskError, match="name those of Br, Cs, Pb for LDA"):
+        qs.export(slab, "cp2k", tmp_path / "b", functional="LDA", dispersion="none")

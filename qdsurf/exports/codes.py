@@ -119,7 +119,8 @@ CODES: Mapping[str, Code] = {
         checked="run: pw.x 6.7", home="https://www.quantum-espresso.org/Doc/INPUT_PW.html",
     ),
     "cp2k": Code(
-        title="CP2K", writer="cp2k", purposes=SPECTRA, finite="corrected", cell=True, dipole=True,
+        title="CP2K", writer="cp2k", purposes=SPECTRA, functionals=("PBE", "PBEsol", "LDA"),
+        finite="corrected", cell=True, dipole=True,
         collected=True, smearing="Fermi", checked="run: CP2K 2023.1", home="https://manual.cp2k.org",
     ),
     "gpaw": Code(

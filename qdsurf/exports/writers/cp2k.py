@@ -21,15 +21,24 @@ from qdsurf.exports.writers.texts import (
     valence,
 )
 
-_FUNCTIONALS = {"PBE": "PBE", "LDA": "PADE"}
+_FUNCTIONALS = {
+    "PBE": ["    &XC_FUNCTIONAL PBE", "    &END XC_FUNCTIONAL"],
+    "PBEsol": [
+        "    &XC_FUNCTIONAL", "      &PBE", "        PARAMETRIZATION PBESOL", "      &END PBE",
+        "    &END XC_FUNCTIONAL",
+    ],
+    "LDA": ["    &XC_FUNCTIONAL PADE", "    &END XC_FUNCTIONAL"],
+}  # fmt: skip
 
 
 def write(system: System, calculation: Calculation, purpose: str) -> Written:
     """Return the input of CP2K; see https://manual.cp2k.org for each keyword."""
     potentials = load_potentials("cp2k", system.elements, calculation)
-    if calculation.functional != "PBE" and set(system.elements) - set(calculation.potentials):
+    foreign = sorted(set(system.elements) - set(calculation.potentials))
+    if calculation.functional == "LDA" and foreign:
         raise AskError(
-            f"the table of potentials for CP2K is PBE; name those for {calculation.functional} in potentials="
+            f"the potentials for CP2K are those of PBE; name those of {', '.join(foreign)} for LDA in "
+            "potentials="
         )
     if purpose == "dos" and system.kpoints != (1, 1, 1):
         raise AskError(
@@ -56,7 +65,15 @@ def write(system: System, calculation: Calculation, purpose: str) -> Written:
         needs=(
             "CP2K_DATA_DIR, where the installation does not set it: BASIS_MOLOPT, GTH_POTENTIALS, dftd3.dat",
         ),
-        notes=(*core_notes(potentials), *spin_orbit_note(system, calculation, purpose)),
+        notes=(
+            *core_notes(potentials),
+            *spin_orbit_note(system, calculation, purpose),
+            *(
+                ["the potentials were made for PBE, as usual with PBEsol"]
+                if calculation.functional == "PBEsol" and foreign
+                else []
+            ),
+        ),
         electrons=valence(system, potentials),
         functions=functions(system, potentials),
     )
@@ -163,7 +180,7 @@ def _scf(system: System, calculation: Calculation) -> list[str]:
 
 def _exchange(calculation: Calculation) -> list[str]:
     """Return the section XC."""
-    lines = ["  &XC", f"    &XC_FUNCTIONAL {_FUNCTIONALS[calculation.functional]}", "    &END XC_FUNCTIONAL"]
+    lines = ["  &XC", *_FUNCTIONALS[calculation.functional]]
     if calculation.dispersion == "D3(BJ)":
         lines += [
             "    &VDW_POTENTIAL", "      POTENTIAL_TYPE PAIR_POTENTIAL", "      &PAIR_POTENTIAL",
