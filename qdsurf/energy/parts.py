@@ -77,7 +77,7 @@ def energy_parts(
             parts[f"{name} deformation"] = frozen - float(found[state]["energy"])
     if not counterpoise:
         return parts, []
-    correction, said = _counterpoise(atoms, own, method, charge, whole)
+    correction, said = counterpoise_correction(atoms, own, method, charge, whole)
     return {**parts, **({} if correction is None else {"counterpoise": correction})}, said
 
 
@@ -109,10 +109,24 @@ def _same(plan: Plan, part: str, numbers: list[int], charge: int) -> str:
     return ""
 
 
-def _counterpoise(
+def counterpoise_correction(
     atoms: Atoms, own: NDArray[np.bool_], method: Method, charge: int, whole: int
 ) -> tuple[float | None, list[str]]:
-    """Return the counterpoise correction in eV, positive, or why there is none."""
+    """Return the counterpoise correction in eV, positive, or why there is none.
+
+    What each part, frozen as it is in *atoms*, gains by the basis functions of the other.
+
+    Parameters
+    ----------
+    own
+        (n_atoms,) true for one part.
+    charge, whole
+        Of that part and of the complex, in elementary charges.
+
+    References
+    ----------
+    Boys and Bernardi, doi:10.1080/00268977000101561.
+    """
     if not _has_ghosts(method):
         return None, [f"no counterpoise correction: {method.title} places no ghost atoms"]
     # Dispersion is a sum over nuclei: it is the same with the basis of the other part and without.
