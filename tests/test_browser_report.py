@@ -55,7 +55,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ready(seen: Visit, *, viewer: bool = True) -> None:
-    seen.page.wait_for_selector(f"body[data-{'viewer' if viewer else 'table'}=ready]")
+    part = "viewer" if viewer else "table"
+    seen.page.wait_for_function(f"document.body.dataset.{part} === 'ready'", polling=250)
 
 
 def names(seen: Visit) -> list[str]:
@@ -68,17 +69,24 @@ def column(seen: Visit, name: str) -> list[str]:
     return seen.page.locator(f"#rows tbody td:nth-child({place})").all_inner_texts()
 
 
-def picture(seen: Visit) -> bytes:
-    """What the three-dimensional viewer shows, once it stands still."""
-    seen.page.mouse.move(1, 1)  # away from the buttons that come and go
-    before = b""
-    for _ in range(40):
-        seen.page.wait_for_timeout(250)
-        now = seen.page.locator("#chsp-structure").screenshot()
-        if now == before:
-            return now
-        before = now
-    raise AssertionError("the picture never stood still")
+SHOWN = """() => {
+    const find = (root) => [...root.querySelectorAll("*")].flatMap((one) =>
+        [...(one.tagName === "CANVAS" ? [one] : []), ...(one.shadowRoot ? find(one.shadowRoot) : [])]);
+    return find(document.getElementById("chsp-structure")).map((one) => one.toDataURL()).join();
+}"""
+
+
+def picture(seen: Visit) -> str:
+    """What the three-dimensional viewer shows."""
+    shown = str(seen.page.evaluate(SHOWN))
+    assert len(shown) > 5000, "nothing is drawn"
+    return shown
+
+
+def changed(seen: Visit, before: str) -> str:
+    """What the viewer shows once it is something else than *before*."""
+    seen.page.wait_for_function(f"before => ({SHOWN})() !== before", arg=before, polling=500)
+    return picture(seen)
 
 
 def on_map(seen: Visit, x: float, y: float) -> tuple[float, float]:
@@ -166,21 +174,19 @@ def test_choosing_a_row_or_a_point_shows_its_structure(browser: Browser, small: 
         first, shown = picture(seen), seen.page.inner_text("#chosen h3")
         seen.page.fill("#filter", "amine")
         seen.page.click("#rows tbody tr:nth-child(3) td.name")
-        second = picture(seen)
-        assert first != second
+        second = changed(seen, first)
         assert seen.page.inner_text("#chosen h3") == names(seen)[2] != shown
         assert "✛" in seen.page.inner_text(".keys")
         seen.page.fill("#filter", "")
         before = seen.page.inner_text("#chosen h3")
         rows, _ = campaign(60)
         seen.page.mouse.click(*on_map(seen, 10, rows[9]["energy_eV"]))
-        seen.page.wait_for_function(
-            "name => document.querySelector('#chosen h3').textContent !== name", arg=before
-        )
+        script = "name => document.querySelector('#chosen h3').textContent !== name"
+        seen.page.wait_for_function(script, arg=before, polling=250)
         chosen = seen.page.inner_text("#chosen h3")
         assert chosen == rows[9]["ligand"]
         assert seen.page.locator("#rows tr.chosen td.name").inner_text() == chosen
-        assert picture(seen) != second
+        assert changed(seen, second)
 
 
 def test_structures_are_files_that_others_read(browser: Browser, bare: Path, tmp_path: Path) -> None:
@@ -266,6 +272,6 @@ def test_the_demo(browser: Browser, tmp_path: Path) -> None:
         assert len(names(seen)) == 12
         first = picture(seen)
         seen.page.click("#rows tbody tr:nth-child(7) td.name")
-        assert picture(seen) != first
+        assert changed(seen, first)
         path = seen.download("#chosen button[data-kind=POSCAR]", tmp_path)
     assert len(read(path, format="vasp")) > 60
