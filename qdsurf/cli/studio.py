@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -31,5 +32,6 @@ def app_(
             as_json({"address": address})
         else:
             say(f"the builder is at {address}  (Ctrl-C stops it)")
+        sys.stdout.flush()
 
     serve(port=port, browser=browser, seconds=seconds, most_atoms=atoms, ready=ready)

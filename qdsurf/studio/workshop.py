@@ -87,11 +87,11 @@ class Workshop:
 
     def _in_turn(self, task: str, arguments: tuple[Any, ...], ticket: Ticket) -> dict[str, Any]:
         """Do the work now, in an idle process or a new one."""
-        child = self._take()
+        child = None if ticket.stopped else self._take()
+        if child is None:
+            return _problem(task, "stopped")
         ticket.child = child
         try:
-            if ticket.stopped:
-                return _problem(task, "stopped")
             found: dict[str, Any] = child.call(self._function, task, *arguments)
             return found
         except TimeLimit:
@@ -108,10 +108,12 @@ class Workshop:
             ticket.child = None
             self._give_back(child)
 
-    def _take(self) -> Child:
-        """Return an idle process that is alive, or a new one."""
+    def _take(self) -> Child | None:
+        """Return an idle process that is alive, or a new one; None once all is closed."""
         with self._lock:
             child = None
+            if self._closed:
+                return None
             while self._idle and child is None:
                 found = self._idle.pop()
                 if found.alive:
