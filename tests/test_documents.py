@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SHELL, PYTHON = ("bash", "sh", "console"), ("python", "py")
 # what computes with a potential, and what takes long for another reason: these run in CI
-ENGINES = r"sevennet|gfn\d|chgnet|qdsurf screen examples(?!.*--dry-run)"
+ENGINES = r"sevennet|own-ligands|gfn\d|chgnet|qdsurf screen examples(?!.*--dry-run)"
 LONG = "10nm"
 # these are the jobs of .ci/run itself; running them inside a test would run the tests in the tests
 RUN_BY_CI = ("make demo", "make test", "make docs")
@@ -76,6 +76,7 @@ def run(command: list[str], where: Path) -> str:
 @pytest.mark.parametrize("steps", runs(SHELL))
 def test_commands_run(steps: list[Block], tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    (tmp_path / ".venv").symlink_to(sys.prefix)
     lines = [line for step in steps for line in (f": block of line {step.line}", *step.commands)]
     run(["bash", "-euxc", "\n".join(lines)], tmp_path)
 
