@@ -205,16 +205,31 @@ def results(
 def report(
     table: Annotated[Path, typer.Argument(help="table.json of a campaign, or its folder.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Page to write.")] = Path("report.html"),
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw the energies instead: .png, .svg or .pdf.")
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option(help="Table of another method, or its folder: --figure shows both.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Write the page of a campaign again.
+    """Write the page of a campaign again, or draw its energies, or those of two methods.
 
     Example: qdsurf report runs/cspbbr3 -o page.html
     """
-    from qdsurf.report import write_report
+    from qdsurf.errors import AskError
+    from qdsurf.report import energies_plot, tier_correlation, write_report
+    from qdsurf.report.table import read_rows
 
-    write_report(table, output)
+    if figure is None:
+        if compare is not None:
+            raise AskError("--compare draws two tables against each other: name the file with --figure")
+        kind, path = "page", write_report(table, output)
+    elif compare is None:
+        kind, path = "figure", energies_plot(read_rows(table), figure)
+    else:
+        kind, path = "figure", tier_correlation(read_rows(table), read_rows(compare), figure)
     if json:
-        as_json({"page": str(output)})
+        as_json({kind: str(path)})
         return
-    say(f"page: {output}", error=True)
+    say(f"{kind}: {path}", error=True)

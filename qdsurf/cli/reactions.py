@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qdsurf.cli.app import Json, Output, any_ligand, app
+from qdsurf.cli.app import Json, Output, Picture, any_ligand, app
 from qdsurf.cli.show import as_json, say
 
 SurfaceFile = Annotated[Path, typer.Argument(help="Extended XYZ written by qdsurf.")]
@@ -17,6 +17,10 @@ Steps = Annotated[int, typer.Option(help="Most relaxation steps.")]
 Force = Annotated[float, typer.Option(help="Force threshold in eV/Å.")]
 PlanFolder = Annotated[
     Path | None, typer.Option("--plan", help="Write the structures to this folder, to be run anywhere.")
+]
+
+EnergyFigure = Annotated[
+    Path | None, typer.Option("--figure", help="Levels of the reaction to draw: .png, .svg or .pdf.")
 ]
 
 
@@ -41,6 +45,8 @@ def bind(
     converge: Annotated[str, typer.Option(help="layers,repeat,vacuum: again with more of each.")] = "",
     plan: PlanFolder = None,
     output: Output = None,
+    png: Picture = None,
+    figure: EnergyFigure = None,
     json: Json = False,
 ) -> None:
     """Compute the energy of one binding reaction; negative binds.
@@ -77,6 +83,7 @@ def bind(
         result = bind_one(base, one, chosen, **settings)
     if output is not None:
         write_structure(result.surface, output)
+    _draw(result, png, figure)
     changes = _converged(converge, base, one, chosen, result, settings) if converge else None
     if json:
         as_json(result.energy if changes is None else {**asdict(result.energy), "converge": changes})
@@ -84,6 +91,18 @@ def bind(
         _print_energy(result.energy)
         for change in changes or ():
             _print_change(change)
+
+
+def _draw(result: Any, png: Path | None, figure: Path | None) -> None:
+    """Draw the structure and the levels that were asked for."""
+    if png is not None:
+        from qdsurf.report.picture import write_picture
+
+        write_picture(result.surface, png)
+    if figure is not None:
+        from qdsurf.report.plots import energy_diagram
+
+        energy_diagram(result.energy, figure)
 
 
 def _write_plan(
@@ -170,6 +189,8 @@ def vacancy(
     fmax: Force = 0.05,
     plan: PlanFolder = None,
     output: Output = None,
+    png: Picture = None,
+    figure: EnergyFigure = None,
     json: Json = False,
 ) -> None:
     """Compute what neutral vacancies at the top face cost; positive costs.
@@ -192,6 +213,7 @@ def vacancy(
     result = one(base, ions, chosen, limit=where, fmax=fmax, steps=steps)
     if output is not None:
         write_structure(result.surface, output)
+    _draw(result, png, figure)
     if json:
         as_json(result.energy)
     else:
