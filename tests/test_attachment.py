@@ -130,3 +130,12 @@ def test_a_written_surface_reads_back_equal(tmp_path) -> None:  # type: ignore[n
     assert np.allclose(back.atoms.positions, bound.atoms.positions, atol=1e-7)
     for key in ("fragment", "species", "role", "anchor", "layer"):
         assert (back.atoms.arrays[key] == bound.atoms.arrays[key]).all(), key
+
+
+def test_a_name_of_any_length_is_kept_whole() -> None:
+    name = "a-name-that-a-campaign-made-of-" + "everything-" * 8
+    bound = qs.attach(surface(next(iter(SURFACES))), {qs.ligand_from_smiles("CC(=O)[O-]", name=name): 1})
+    assert bound.charge == 0
+    assert bound.ledger[name] == 1
+    site = next(n for n, s in enumerate(bound.sites) if s.species == "Cs" and s.occupied)
+    assert qs.substitute(bound, [site], "Rb").ledger[name] == 1

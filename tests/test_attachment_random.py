@@ -12,7 +12,8 @@ from qdsurf.model import Surface
 # What must come of a molecule on the four surfaces below, in their order: "+" it attaches; "-" the surface
 # has no such site; "q" it has, but the exchange would leave a charge (halide or ammonium for S2-, Se2-,
 # Pb2+, Cd2+). Checked by hand, one by one, against the class, the charge and what each surface offers:
-# Br-, Cs+ and both of their tops; Cl- only; Pb2+ and S2- bare; Cd2+ and Se2- bare.
+# Br-, Cs+ and both of their tops; Cl- only; Pb2+ and S2- bare; Cd2+ and Se2- bare. An anion of charge -2 or
+# -4 takes one S2- or two, or the places of as many Br- or Cl- that are next to each other.
 CHECKED_BY_HAND = (
     ("CCC(C)(C)CC(=O)N(C)C", "on a cation", "+-++"),
     ("CCCCCCCCC1CCC(CC1)C([NH3+])C(=O)[O-]", "pair", "+-qq"),
@@ -67,8 +68,8 @@ CHECKED_BY_HAND = (
 )
 BY_SITE = {
     ("anion site", -1): "++qq",
-    ("anion site", -2): "qq++",
-    ("anion site", -4): "qqqq",
+    ("anion site", -2): "++++",
+    ("anion site", -4): "++++",
     ("cation site", 1): "+-qq",
     ("on a cation", 0): "+-++",
     ("on an anion", 0): "+-++",

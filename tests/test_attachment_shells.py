@@ -325,3 +325,29 @@ def test_files_hold_the_molecules(tmp_path) -> None:  # type: ignore[no-untyped-
     qs.write_structure(bound, tmp_path / "bound.lmp")
     back = read_lammps_data(str(tmp_path / "bound.lmp"), atom_style="molecular")
     assert np.allclose(back.get_all_distances(), bound.atoms.get_all_distances(), atol=1e-5)
+
+
+def test_a_dianion_takes_two_neighbouring_halides_or_one_chalcogenide() -> None:
+    phosphonate = qs.ligand_from_smiles("CCCP(=O)([O-])[O-]", name="propylphosphonate")
+    bound = qs.attach(slab(), {phosphonate: 4})
+    assert (bound.charge, bound.ledger["propylphosphonate"]) == (0, 4)
+    assert slab().ledger["Br"] - bound.ledger["Br"] == 8
+    assert overlaps(bound) == 0
+    held = [s for s in bound.sites if s.species == "propylphosphonate"]
+    pairs = [np.array([s.position for s in held if s.atoms == atoms]) for atoms in {s.atoms for s in held}]
+    cell = bound.atoms.cell.array
+    for first, second in pairs:
+        away = np.linalg.solve(cell.T, second - first)
+        assert np.linalg.norm((away - np.round(away)) @ cell) < 6.5  # next to each other, 5.87 Å
+    # each has an oxygen on the lead below its first site: 2.42 Å, or a little more where it had to give way
+    oxygens = np.flatnonzero(bound.atoms.arrays["anchor"])
+    lead = np.flatnonzero(bound.atoms.numbers == 82)
+    nearest = bound.atoms.get_all_distances(mic=True)[np.ix_(oxygens, lead)].min(axis=1)
+    assert (np.sort(nearest)[:4] < 2.9).all()
+    # all of them fit when half as many as there are halides come
+    assert qs.attach(slab(), {phosphonate: 0.5}, unit="fraction").ledger["propylphosphonate"] == 8
+    sulfide = qs.cut_slab(qs.load_crystal("PbS"), (1, 0, 0), layers=3, repeat=(3, 3))
+    assert sulfide.ledger["S"] - qs.attach(sulfide, {phosphonate: 2}).ledger["S"] == 2
+    assert qs.attach(slab(), {phosphonate: 1}, seed=3).charge == 0
+    back = detach(bound, {"propylphosphonate": 1}, charge=2)
+    assert back.surface.charge == 2

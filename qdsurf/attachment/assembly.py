@@ -73,12 +73,12 @@ def _joined(surface: Surface, placed: list[Placed], stay: Integers) -> Atoms:
         ),
         "positions": np.concatenate([np.zeros((0, 3)), *(p.positions for p in placed)]),
         "fragment": np.repeat(np.arange(first, first + len(placed)), sizes),
-        "species": np.repeat(np.array([p.job.ligand.name for p in placed], dtype="<U64"), sizes),
+        "species": np.repeat(np.array([p.job.ligand.name for p in placed], dtype=np.str_), sizes),
         "role": np.full(total, "ligand", dtype="<U8"),
         "anchor": anchor,
         "layer": np.full(total, -1),
     }
-    arrays = {k: np.concatenate([old.arrays[k][stay], added[k].astype(added[k].dtype)]) for k in added}
+    arrays = {k: np.concatenate([old.arrays[k][stay], added[k]]) for k in added}
     atoms = AtomsClass(
         arrays["numbers"].astype(int), arrays["positions"], cell=old.cell, pbc=old.pbc, info=dict(old.info)
     )

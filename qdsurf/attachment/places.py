@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +84,8 @@ class Places:
                 ions = sorted({f"{s}({surface.charges[s]:+d})" for s in names})
                 raise ChargeError(
                     f"{ligand.name} has charge {ligand.charge:+d}, but every {need.kind} of {surface.name} "
-                    f"holds {', '.join(ions)}: the exchange would leave the surface charged"
+                    f"holds {', '.join(ions)}: the exchange would leave the surface charged; attach it "
+                    f"together with as much of the opposite charge, of which neutral pairs are added"
                 )
             found = matching
         order = np.lexsort((np.arange(len(found)), -np.abs(self.charge[found]), self.occupied[found]))
@@ -115,7 +116,7 @@ def suitable_sites(surface: Surface, ligand: Ligand) -> list[Site]:
     places = Places.of(surface)
     # of a salt the anion comes first
     part = min(ligand.ions or (ligand,), key=lambda ion: ion.charge)
-    needs = needs_of(part)
+    needs = _shared_out(places, Part(part, needs_of(part))).needs
     found = places.pool(needs[0], part)
     if ligand.binds == "pair" and not ligand.ions:
         partners = places.pool(needs[1], part)
@@ -136,14 +137,16 @@ def pools(
 ) -> tuple[list[Demand], list[list[list[Integers]]]]:
     """Return the demands and, for each part and need of each, the sites that it can take.
 
-    Ions that no ion of the surface could make way for are added as neutral pairs instead, anions on
-    cations and cations on anions, where the demands together are neutral.
+    An ion of several charges takes one site of its charge, or else several sites that share it. Ions that
+    no ion of the surface could make way for are added as neutral pairs instead, anions on cations and
+    cations on anions, where the demands together are neutral.
 
     Parameters
     ----------
     side
         Sign of the normal along z of the face to be covered; None for all.
     """
+    demands = [replace(d, parts=tuple(_shared_out(places, p) for p in d.parts)) for d in demands]
     try:
         return demands, [_pools(places, d, side) for d in demands]
     except ChargeError:
@@ -153,10 +156,23 @@ def pools(
         return added, [_pools(places, d, side) for d in added]
 
 
+def _shared_out(places: Places, part: Part) -> Part:
+    """Return *part* with its one site of several charges as several sites, where none has such an ion.
+
+    A dianion such as a phosphonate takes the places of two bromides that are next to each other.
+    """
+    (need, *more), charge = part.needs, part.ligand.charge
+    if more or need.charge is None or abs(charge) < 2:
+        return part
+    there = set(places.charge[places.of_kind(need.kind)].tolist())
+    for count in range(1, abs(charge) + 1):
+        if charge % count == 0 and charge // count in there:
+            return replace(part, needs=(Need(need.kind, charge // count),) * count)
+    return part
+
+
 def _added(demand: Demand) -> Demand:
     """Return *demand* with its ions put on counter-ions instead of in place of ions."""
-    from dataclasses import replace
-
     above = {"anion site": Need("on a cation", None), "cation site": Need("on an anion", None)}
     parts = tuple(
         Part(p.ligand, tuple(above.get(n.kind, n) for n in p.needs)) if p.ligand.charge else p
@@ -196,6 +212,7 @@ def available(places: Places, demands: list[Demand], found: list[list[list[Integ
         for part, needs in zip(demand.parts, parts, strict=True):
             for need, pool in zip(part.needs, needs, strict=True):
                 present = int(places.occupied[pool].sum())
-                counts.append(present if need.charge is not None and present else len(pool))
+                number = present if need.charge is not None and present else len(pool)
+                counts.append(number // part.needs.count(need))
         result.append(min(counts))
     return result

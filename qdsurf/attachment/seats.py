@@ -26,6 +26,9 @@ MODES = ("auto", "terminal", "chelating", "bridging", "tilted")
 DATIVE_EXCESS = 0.30
 # A bridge is refused where its bonds would be longer than this multiple of the bond length.
 _STRETCHED = 1.15
+# A group that takes two sites bridges ions evenly that are nearer to each other than so many Å (Pb-Pb in PbS:
+# 4.2); between those farther apart there are other ions, such as the bromide between two Pb of CsPbBr3 (5.9).
+_BRIDGED = 5.0
 # Two atoms of one group can chelate or bridge when they are at most this far apart, in Å.
 _BITE = 3.6
 
@@ -123,6 +126,8 @@ class Seating:
                 f"{ligand.name} cannot bind {mode}: its {anchor.name} has no two atoms that bind "
                 f"within {_BITE} Å of each other"
             )
+        if len(job.sites) > len(ligand.anchors) and mode in ("auto", "bridging"):
+            return self._across(job, out)
         if mode == "bridging":
             return self._bridge(job, out)
         group = anchor.atoms
@@ -204,8 +209,6 @@ class Seating:
         pair = _bite(ligand, ligand.anchors[0])
         assert pair is not None
         symbols = molecule_of(ligand).symbols
-        own = molecule_of(ligand).positions[list(pair)]
-        bite = float(np.linalg.norm(own[0] - own[1]))
         if not site.neighbours:
             raise AskError(f"{ligand.name} cannot bridge at a site without neighbours")
         first = site.neighbours[0]
@@ -225,14 +228,31 @@ class Seating:
             key=lambda k: (round(float(np.linalg.norm(gaps[k])), 2),
                            round(float(np.linalg.norm(gaps[k] / 2 - toward)), 3), others[k]),
         )  # fmt: skip
-        span = gaps[best]
-        apart = float(np.linalg.norm(span))
+        seat = self._between(job, out, pair, (first, others[best]), start, gaps[best])
+        if seat is None:
+            bite = self._apart(ligand, pair)
+            raise AskError(
+                f"{ligand.name} cannot bridge two {self.symbols[first]}: the nearest are "
+                f"{float(np.linalg.norm(gaps[best])):.2f} Å apart, its atoms reach "
+                f"{bite + 2 * _STRETCHED * length:.2f} Å"
+            )
+        return seat
+
+    def _apart(self, ligand: Ligand, pair: tuple[int, int]) -> float:
+        """Return the distance in Å of the two atoms of *pair*."""
+        own = molecule_of(ligand).positions
+        return float(np.linalg.norm(own[pair[0]] - own[pair[1]]))
+
+    def _between(
+        self, job: Job, out: Array, pair: tuple[int, int], ions: tuple[int, int], start: Array, span: Array
+    ) -> Seat | None:
+        """Return the seat with the atoms *pair* on two *ions*, at *start* and *start* + *span*, or None."""
+        site = self.places.surface.sites[job.sites[0]]
+        bite, apart = self._apart(job.ligand, pair), float(np.linalg.norm(span))
+        length = bond_length(molecule_of(job.ligand).symbols[pair[0]], self.symbols[ions[0]])
         offset = (apart - bite) / 2
         if offset > _STRETCHED * length:
-            raise AskError(
-                f"{ligand.name} cannot bridge two {self.symbols[first]}: the nearest are {apart:.2f} Å "
-                f"apart, its atoms reach {bite + 2 * _STRETCHED * length:.2f} Å"
-            )
+            return None
         along = span / apart
         normal = unit(site.normal - (site.normal @ along) * along)
         height = np.sqrt(max(length**2 - offset**2, 0.0))
@@ -240,8 +260,31 @@ class Seating:
         middle = image + span / 2 + height * normal
         return Seat(
             (pair[0],), middle - bite / 2 * along, normal, out, (pair[1],), middle + bite / 2 * along,
-            (first, others[best]), "bridging",
+            ions, "bridging",
         )  # fmt: skip
+
+    def _across(self, job: Job, out: Array) -> Seat:
+        """Return the seat of a group that takes several sites: on an ion of each, or in their midst."""
+        sites = [self.places.surface.sites[k] for k in job.sites]
+        start = sites[0].position
+        where = start + np.array([self._near(s.position - start) for s in sites])
+        ions = tuple(dict.fromkeys(s.neighbours[0] for s in sites if s.neighbours))
+        pair = _bite(job.ligand, job.ligand.anchors[0])
+        if pair is not None and len(sites) == len(ions) == 2:
+            first, second = (self.atoms.positions[k] for k in ions)
+            span = self._near(second - first)
+            if np.linalg.norm(span) < _BRIDGED:
+                seat = self._between(job, out, pair, (ions[0], ions[1]), first, span)
+                if seat is not None:
+                    return seat
+            # one atom on the first ion, another one towards the second
+            point, direction, _ = self._point(job, 0, job.ligand, pair[:1])
+            towards = point + self._near(self._point(job, 1, job.ligand, pair[1:])[0] - point)
+            return Seat(pair[:1], point, direction, out, pair[1:], towards, ions, "spanning")
+        group = job.ligand.anchors[0].atoms
+        group = group if len(group) <= 3 and _near_enough(job.ligand, group) else group[:1]
+        normal = unit(np.mean([s.normal for s in sites], axis=0))
+        return Seat(group, where.mean(axis=0), normal, out, (), None, ions, "bridging")
 
     def _alike(self, atom: int) -> list[int]:
         """Return the exposed atoms of the species of *atom*, within 8 Å of it."""

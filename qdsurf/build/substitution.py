@@ -256,9 +256,10 @@ def _replaced(ions: Ions, chosen: list[int], new: Dopant, electrons: int) -> Sur
     for atom in first:
         symbols[atom] = new.element
     atoms.set_chemical_symbols(symbols)
-    names = atoms.arrays["species"].astype("U32")
-    names[first] = new.name
-    atoms.set_array("species", names)
+    names = atoms.arrays["species"].tolist()
+    for atom in first:
+        names[atom] = new.name
+    atoms.set_array("species", np.array(names, dtype=np.str_))
     atoms.info["bulk_bonds"] = with_dopant(stored_bonds(atoms), new.name, dict.fromkeys(hosts))
     gone = {a for m in members for a in m[1:]}
     kept = [i for i in range(len(atoms)) if i not in gone]

@@ -74,7 +74,7 @@ def rebuilt(
         if key not in ("numbers", "positions", "fragment", "species"):
             made.set_array(key, values[source])
     made.set_array("fragment", np.array(fragment))
-    made.set_array("species", np.array(now, dtype="U32"))
+    made.set_array("species", np.array(now, dtype=np.str_))
     return made, found
 
 
