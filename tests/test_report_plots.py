@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from dataclasses import replace
@@ -10,8 +11,10 @@ from typing import Any
 
 import pytest
 from pages import campaign
+from typer.testing import CliRunner
 
 import qdsurf as qs
+from qdsurf.cli.commands import app
 from qdsurf.energy.coverage import CoveragePoint
 from qdsurf.errors import AskError, MissingExtra
 from qdsurf.model import Energy, Reaction
@@ -23,6 +26,7 @@ from qdsurf.report import (
     hsab_plot,
     plots,
     tier_correlation,
+    write_json,
 )
 
 REACTION = Reaction(
@@ -166,3 +170,39 @@ def test_names_do_not_lie_on_each_other() -> None:
     boxes = [text.get_window_extent() for text in axis.texts]
     pairs = [(a, b) for k, a in enumerate(boxes) for b in boxes[:k]]
     assert not any(a.overlaps(b) for a, b in pairs)
+
+
+# --- command line ---------------------------------------------------------------------------------
+
+STRUCTURES = (
+    "slab", "dot", "alloy", "vacancies", "substitute", "adatoms", "attach", "validate", "show", "bind",
+    "vacancy",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", STRUCTURES)
+def test_every_verb_with_a_structure_draws_it(verb: str) -> None:
+    from typer.main import get_command
+
+    options = {o for p in get_command(app).commands[verb].params for o in p.opts}  # type: ignore[attr-defined]
+    assert "--png" in options
+
+
+@pytest.mark.parametrize("name", ["acetate", "CsPbBr3-cubic", "PbS-100"])
+def test_show_draws_what_is_on_the_shelves(tmp_path: Path, name: str) -> None:
+    result = CliRunner().invoke(app, ["show", name, "--png", str(tmp_path / "a.svg")])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "a.svg").read_text().count("<path") > 10
+
+
+def test_report_draws_energies_and_compares_methods(tmp_path: Path) -> None:
+    rows, _ = campaign(12)
+    for folder, method in (("cheap", "emt"), ("dear", "pbe")):
+        write_json([{**row, "method": method} for row in rows], tmp_path / folder / "table.json")
+    cheap, dear, figure = (str(tmp_path / name) for name in ("cheap", "dear", "a.svg"))
+    for more in ([], ["--compare", dear]):
+        result = CliRunner().invoke(app, ["report", cheap, "--figure", figure, *more, "--json"])
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.output) == {"figure": figure}
+    assert "E(pbe)" in Path(figure).read_text()
+    assert CliRunner().invoke(app, ["report", cheap, "--compare", dear]).exit_code != 0
