@@ -130,3 +130,27 @@ def test_vasp_that_was_killed_has_not_finished(tmp_path):
         assert "ends early" in run.reason
     (folder / "vasp.out").write_text("|     EEEEEE  ERROR FEXCP: supplied Exchange-correlation table    |\n")
     assert qs.collect(folder).runs[0].status == "failed"
+
+
+def test_a_potential_in_the_format_of_vasp_gives_the_vacuum_levels(tmp_path):
+    """LOCPOT as pymatgen writes it: eV, not divided by the volume, the third index the slowest."""
+    from pymatgen.io.ase import AseAtomsAdaptor
+    from pymatgen.io.vasp.inputs import Poscar
+    from pymatgen.io.vasp.outputs import Locpot
+
+    from qdsurf.exports.folder import read_manifest
+
+    slab = qs.cut_slab(qs.load_crystal("CsPbBr3-cubic"), (0, 0, 1), layers=2, termination="CsBr")
+    folder = qs.export(qs.pair_vacancy(slab), "vasp", tmp_path / "x", purpose="workfunction").folder
+    height = np.linspace(0, 1, 120, endpoint=False)
+    low, high = (
+        z / read_manifest(folder)["system"]["cell"][2][2] for z in read_manifest(folder)["system"]["extent"]
+    )
+    profile = np.where(height < 0.5, 3.25, 4.5) - 9.0 * ((height > low - 0.02) & (height < high + 0.02))
+    grid = np.tile(profile, (6, 6, 1)) + np.cos(2 * np.pi * np.arange(6) / 6)[:, None, None]
+    poscar = Poscar(AseAtomsAdaptor.get_structure(read(folder / "POSCAR")))
+    Locpot(poscar, {"total": grid}).write_file(str(folder / "LOCPOT"))
+    (folder / "vasprun.xml").write_bytes((VASP / "vasprun_pstress.xml").read_bytes())
+    run = qs.collect(folder).runs[0]
+    assert run.vacuum_levels == pytest.approx((4.5, 3.25))
+    assert run.work_function == pytest.approx((4.5 - run.fermi, 3.25 - run.fermi))
