@@ -4,7 +4,7 @@ Commands:
 
 - plan: write starting geometries and reactions of the queue (benchmarks/references/queue.toml)
 - prepare: pre-relax the states with SevenNet-0; references does it where it was not done
-- references [--until 12:40]: relax with CP2K what is missing; may be stopped and started at any time
+- references [--until 12:40] [--quick]: relax with CP2K what is missing; may be stopped at any time
 - checks [--until 12:40] [--only acetate]: repeat one reaction of each class with other settings
 - evaluate: compute every finished state with every method that runs here
 - table [--write --machine "..."]: print the table from the files, or write it into docs/accuracy.md
@@ -67,6 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("command", choices=["plan", "prepare", "references", "checks", "evaluate", "table"])
     parser.add_argument("--until", default="", help="HH:MM UTC of today at which CP2K stops")
+    parser.add_argument("--quick", action="store_true", help="of references: one geometry for each state")
     parser.add_argument("--only", default="", help="of checks: part of the name of a reaction")
     parser.add_argument("--write", action="store_true", help="write docs/accuracy.md")
     parser.add_argument("--machine", default="", help="where it was made; empty keeps machine and date")
@@ -76,7 +77,7 @@ def main() -> None:
     elif asked.command == "prepare":
         prepare()
     elif asked.command == "references":
-        make_references(deadline(asked.until))
+        make_references(deadline(asked.until), quick=asked.quick)
     elif asked.command == "checks":
         make_checks(deadline(asked.until), asked.only)
     elif asked.command == "evaluate":

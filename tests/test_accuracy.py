@@ -107,7 +107,10 @@ def test_errors_of_a_method_that_is_wrong_by_a_constant(bench: Any) -> None:
     """A constant shift is a mean error and nothing else; a reversed order has the rank correlation -1."""
     table = bench["accuracy_table"]
     rows = [
-        table.Row(name=f"r{i}", group="X", surface="s", stoichiometry={}, energy=float(i)) for i in range(4)
+        table.Row(
+            name=f"r{i}", group="X", surface="s", stoichiometry={}, energy=i, relaxed=i - 0.1, lowering=0.1
+        )
+        for i in range(4)
     ]
     shifted = table.errors(rows, {row.name: row.energy + 0.5 for row in rows})
     assert (shifted.mean, shifted.absolute) == (0.5, 0.5)

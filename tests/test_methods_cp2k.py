@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 
 import numpy as np
@@ -37,12 +36,11 @@ def test_a_net_charge_is_for_finite_systems() -> None:
         CP2KProgram(charge=1).calculate(bulk("CsBr", "cesiumchloride", a=4.3))
 
 
+@pytest.mark.dft
 @pytest.mark.parametrize(
     ("setting", "value"), [("scf", "magic"), ("dispersion", "d7"), ("no_such_setting", 1)]
 )
 def test_settings_that_mean_nothing_are_refused(setting: str, value: object) -> None:
-    if shutil.which("cp2k.psmp") is None:
-        pytest.skip("needs cp2k")
     method = qs.load_method("cp2k-pbe-d3", **{setting: value})
     with pytest.raises(AskError, match="refuses its settings"):
         make_calculator(method)

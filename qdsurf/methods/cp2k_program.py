@@ -8,7 +8,9 @@ stays alive through a relaxation so that each geometry starts from the extrapola
 from __future__ import annotations
 
 import math
+import subprocess
 import tempfile
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -179,18 +181,8 @@ class CP2KProgram(Calculator):
     def close(self) -> None:
         """End the program, if it runs."""
         if self._engine is not None:
-            shell, self._engine._shell = self._engine._shell, None
-            child = getattr(shell, "_child", None)
-            if child is not None:
-                shell.isready = False
-                shell._child = None
-                child.kill()
-                child.communicate()
+            self._end()
             self._engine = None
-
-    def __del__(self) -> None:
-        """End the program with the calculator."""
-        self.close()
 
     def calculate(
         self,
@@ -249,6 +241,9 @@ class CP2KProgram(Calculator):
             max_scf=None,
             stress_tensor=False,
         )
+        # ASE would end the program politely, in its folder, which may be gone by then.
+        self._engine._shell.close = _nothing
+        self._end = weakref.finalize(self, _kill, self._engine._shell._child)
 
     def _box(self, atoms: Atoms) -> tuple[Any, Any]:
         """Return the cell of *atoms* and the shift that brings them to its middle."""
@@ -294,6 +289,16 @@ class CP2KProgram(Calculator):
                 for s in symbols
             ),
         )
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _kill(child: subprocess.Popen[str]) -> None:
+    """End the process *child*, whatever it does."""
+    child.kill()
+    child.communicate()
 
 
 def _last(text: str) -> str:
