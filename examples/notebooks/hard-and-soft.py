@@ -14,7 +14,7 @@
 # # Hard and soft, and where it fails
 #
 # Hard acids prefer hard bases, soft acids soft ones. How well does this order what is measured? We take
-# the four halides on five metal ions, and compare with their stability constants in water.
+# the four halides on two metal ions, and compare with their stability constants in water.
 
 # %%
 import matplotlib.pyplot as plt
