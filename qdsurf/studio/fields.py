@@ -292,11 +292,11 @@ class Fields:
         return True
 
     def note_room(self, rows: Sequence[Mapping[str, str]]) -> None:
-        """Say below the heading how many places there are."""
-        self.room.text = (
-            "Room for: "
-            + "; ".join(
-                f"{row['sites']} {row['place']}" for row in rows if row["place"].split(" ")[0] != "on"
-            )
-            + ". All places are in the panel Charge."
-        )
+        """Say below the heading how many ions can give their place."""
+        words = {"anion site": "for anions", "cation site": "for cations"}
+        places = []
+        for row in rows:
+            kind, _, species = row["place"].rpartition(" ")
+            if kind in words:
+                places.append(f"{row['sites']} places of {species} {words[kind]}")
+        self.room.text = f"Room: {', '.join(places) or 'see'}; all in the panel Charge."

@@ -106,8 +106,8 @@ def room_rows(surface: Surface) -> list[Row]:
     ]
 
 
-def density_rows(surface: Surface, ligands: Sequence[tuple[Ligand, float]]) -> list[Row]:
-    """Return how many of each ligand are bound, and the grafting density in nm^-2 on each face and in all.
+def density_rows(surface: Surface, ligands: Sequence[tuple[Ligand, float]], unit: str = "count") -> list[Row]:
+    """Return how many of each ligand are bound, on which face, and per nm^2 of all faces.
 
     Examples
     --------
@@ -132,10 +132,13 @@ def density_rows(surface: Surface, ligands: Sequence[tuple[Ligand, float]]) -> l
                 "bound": f"{bound}",
                 "top / bottom": f"{up} / {down}" if slab else "—",
                 "density": f"{bound / area:.2f}" if area else "—",
-                "asked": f"{asked:g}",
+                "asked": f"{asked:g}{_ASKED[unit]}",
             }
         )
     return rows
+
+
+_ASKED = {"count": "", "fraction": " of the sites", "nm^-2": " per nm²"}
 
 
 def _on_faces(surface: Surface, names: set[str]) -> tuple[int, int]:

@@ -53,7 +53,7 @@ def build(form: Form, most_atoms: int) -> Answer:
         "ledger": panels.ledger_rows(surface),
         "facets": panels.facet_rows(surface),
         "room": panels.room_rows(made.bare),
-        "density": panels.density_rows(surface, made.ligands),
+        "density": panels.density_rows(surface, made.ligands, form.unit),
         "ligands": chemistry.ligand_rows([ligand for ligand, _ in made.ligands]),
         "contact": words,
         "overlap": overlap,
