@@ -250,10 +250,23 @@ def _without_ion(setting: Setting) -> State:
 
     surface = setting.surface
     left = surface.charge - surface.charges[setting.site.species]
-    without = remove(surface, setting.site, charge=left)
-    gone = removed_atoms(surface, without)
-    # The ion's neighbours become surface atoms; what is fixed beside the ligand stays fixed here.
-    mask = np.delete(fixed_mask(surface.atoms, setting.lowest_free), gone)
+    return _with_ions_gone(setting, remove(surface, setting.site, charge=left))
+
+
+def _pair_gone(setting: Setting) -> State:
+    """Return the surface without a pair, which the ligand meets or, as an ion pair, leaves behind."""
+    if setting.name == "ion-pair desorption":
+        return _with_ions_gone(setting, setting.base)
+    return slab_state(setting.base, setting.lowest_free)
+
+
+def _with_ions_gone(setting: Setting, without: Surface) -> State:
+    """Return *without* as a state; what is fixed beside the ligand on the whole surface is fixed here too.
+
+    On a dot the neighbours of a missing ion become surface atoms, which alone would free them.
+    """
+    gone = removed_atoms(setting.surface, without)
+    mask = np.delete(fixed_mask(setting.surface.atoms, setting.lowest_free), gone)
     return State(atoms=without.atoms.copy(), charge=without.charge, fixed=mask, kind="slab")
 
 
@@ -275,7 +288,7 @@ def _acid(setting: Setting) -> State:
 
 _MAKERS: Mapping[str, Callable[[Setting], State]] = {
     "surface": lambda s: slab_state(s.base, s.lowest_free),
-    VACANCY: lambda s: slab_state(s.base, s.lowest_free),
+    VACANCY: _pair_gone,
     "surface without the ion": _without_ion,
     "free ligand": _free,
     "acid of the anion": _acid,
