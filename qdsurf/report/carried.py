@@ -31,6 +31,8 @@ MOST_PICTURES, PICTURE_WIDTH = 12, 700
 # Rows with an energy on the map: chemiscope draws this many in seconds.
 MOST_POINTS = 30_000
 FEW_POINTS = 100
+# Share of white in the colours of ions inside.
+PALE = 0.45
 
 
 def packed(text: str) -> str:
@@ -113,6 +115,7 @@ def data(rows: Sequence[Row], texts: Mapping[int, str], pictures: Mapping[int, s
             "map": _map("score" if scored else "binding energy", len(mapped), found),
             "pictures": dict(pictures),
             "radii": _radii(elements(texts)),
+            "pale": {name: colour_of(name, pale=True) for name in elements(texts)},
             "views": _views(),
         },
     }
@@ -172,13 +175,14 @@ def _views() -> dict[str, list[float]]:
     return {"slab": list(SLAB_VIEW), "dot": list(DOT_VIEW)}
 
 
-def colour_of(element: str) -> str:
-    """Return the colour of *element* for a style sheet.
+def colour_of(element: str, *, pale: bool = False) -> str:
+    """Return the colour of *element* for a style sheet; a pale one is nearly half white.
 
-    >>> colour_of("Cs")
-    '#7fb8ff'
+    >>> colour_of("Cs"), colour_of("Cs", pale=True)
+    ('#7fb8ff', '#b9d8ff')
     """
-    return "#" + "".join(f"{round(255 * part):02x}" for part in rgb(element))
+    white = PALE if pale else 0.0
+    return "#" + "".join(f"{round(255 * (part + (1 - part) * white)):02x}" for part in rgb(element))
 
 
 def pictures(texts: Mapping[int, str]) -> dict[int, str]:

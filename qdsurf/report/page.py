@@ -167,7 +167,8 @@ def _keys(texts: Mapping[int, str]) -> str:
     ]
     if any("vacancies=" in text.split("\n", 2)[1] for text in texts.values()):
         keys.append('<span><span class="dot gone">✛</span>vacancy</span>')
-    return f'<div class="keys small">{"".join(keys)}<span>large balls: ions; small: molecules</span></div>'
+    keys.append("<span>large balls: ions, pale ones inside; small: molecules</span>")
+    return f'<div class="keys small">{"".join(keys)}</div>'
 
 
 def _table(rows: Sequence[Row]) -> str:

@@ -27,7 +27,7 @@ const explorer = (() => {
     fact(list, "SMILES", row.smiles);
     fact(list, "not ranked", row.unranked);
     fact(list, "cause of failure", row.status === "failed" && !row.unranked ? row.cause : "");
-    (row.warnings ?? []).forEach((warning) => fact(list, "mind", warning));
+    (row.warnings ?? []).forEach((warning) => fact(list, "warning", warning));
     return list;
   };
 
@@ -37,7 +37,8 @@ const explorer = (() => {
     const body = make("tbody", {}, ...names.map((name) => make("tr", {},
       make("td", {}, name), make("td", { className: "num" }, String(row.stoichiometry?.[name] ?? "")),
       make("td", { className: "num" }, row.terms[name].toFixed(4)))));
-    const head = make("tr", {}, ...["state", "coefficient", "energy / eV"].map((name) => make("th", {}, name)));
+    const head = make("tr", {}, make("th", {}, "state"),
+      ...["coefficient", "energy / eV"].map((name) => make("th", { className: "num" }, name)));
     return make("table", { className: "terms" }, make("thead", {}, head), body);
   };
 

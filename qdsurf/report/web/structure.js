@@ -132,9 +132,15 @@ const structure = (() => {
 
   const MANY = 1500;   // more balls than this are slow to turn; then all atoms are small balls
   const forViewer = (atoms) => {
-    const { radii } = page.settings, ions = areIons(atoms), periodic = atoms.cell && atoms.pbc.some(Boolean);
+    const { radii, pale } = page.settings, ions = areIons(atoms);
+    const periodic = atoms.cell && atoms.pbc.some(Boolean);
+    // ions inside are pale, so that the surface and what is bound to it stand out
+    const inside = (k) => ions[k] && atoms.roles?.[k] === "core" && atoms.roles.includes("surface");
     const crosses = atoms.vacancies.flatMap((vacancy) => cross3d(vacancy.position));
-    const balls = atoms.symbols.map((symbol, k) => ({ radius: ions[k] ? radii[symbol] ?? 0.8 : 0.1 }));
+    const balls = atoms.symbols.map((symbol, k) => ({
+      radius: ions[k] ? radii[symbol] ?? 0.8 : atoms.roles?.[k] === "ligand" ? 0.42 : 0.1,
+      ...(inside(k) && pale[symbol] ? { color: pale[symbol] } : {}),
+    }));
     // every structure has all three, because the viewer keeps the choice from one to the next
     const shapes = {
       ions: ions.length <= MANY
