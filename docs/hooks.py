@@ -37,7 +37,7 @@ ROOMS = {
 
 def public_names() -> dict[str, list[str]]:
     """Return the pages of the reference, by room, each with the full names of what is public there."""
-    from qdsurf import _HOME
+    from qdsurf import _HOME, report
 
     pages: dict[str, list[str]] = {page: [] for page in ROOMS}
     where = {room: page for page, (rooms, _) in ROOMS.items() for room in rooms}
@@ -45,6 +45,7 @@ def public_names() -> dict[str, list[str]]:
         room = home.split(".")[1]
         # a room that has no place above gets a page of its own
         pages.setdefault(where.get(room, room), []).append(f"{home}.{name}")
+    pages["report"] += [f"qdsurf.report.{name}" for name in report.__all__ if name not in _HOME]
     return pages
 
 
