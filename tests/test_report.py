@@ -7,13 +7,15 @@ import io
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ase.build import fcc111
 from ase.io import read
-from pages import EVIL, structures
+from pages import EVIL, campaign, structures
 
+from qdsurf.campaign.outputs import write_outputs
 from qdsurf.campaign.ranking import rank
 from qdsurf.errors import AskError
 from qdsurf.methods import load_method
@@ -21,7 +23,7 @@ from qdsurf.report import terminal_table, write_report
 from qdsurf.report.carried import choose_structures
 from qdsurf.report.citing import bibtex
 from qdsurf.report.palette import ELEMENT_COLOURS
-from qdsurf.report.table import COLUMNS, write_json
+from qdsurf.report.table import COLUMNS, read_structures, variant_folder, write_json
 from qdsurf.report.viewer import bundle
 
 
@@ -167,3 +169,32 @@ def test_the_terminal_table_shows_names_as_they_are() -> None:
     console.print(terminal_table([{**rows()[0], "ligand": "[red]x[/red]"}]))
     table = terminal_table(rows())
     assert table.row_count == 5
+
+
+def test_structures_of_several_surfaces_are_found(tmp_path: Path) -> None:
+    many = [
+        {"ligand": "acetate", "surface": surface, "site": None, "mode": "auto", "key": f"k{number}"}
+        for number, surface in enumerate(("PbS(100)", "CdSe(10-10)"))
+    ]
+    for row in many:
+        folder = tmp_path / variant_folder(row) / "structures"
+        folder.mkdir(parents=True)
+        (folder / "acetate.extxyz").write_text(f"of {row['surface']}")
+    write_json(many, tmp_path / "table.json")
+    assert read_structures(many, tmp_path) == {"k0": "of PbS(100)", "k1": "of CdSe(10-10)"}
+    assert read_structures(many, tmp_path / "table.json", most=1) == {"k0": "of PbS(100)"}
+
+
+def test_a_campaign_of_several_surfaces_has_a_page_of_all_and_one_of_each(tmp_path: Path) -> None:
+    every, known = campaign(6)
+    many = rank([{**row, "surface": f"slab {k % 2}"} for k, row in enumerate(every)])
+    outputs = SimpleNamespace(structures=10, report=True, exports=[])
+    settings: Any = SimpleNamespace(title="all", outputs=outputs)
+    store: Any = SimpleNamespace(structure=known.get)
+    write_outputs(many, store, tmp_path, settings)
+    pages = {p.parent.name: p.read_text() for p in tmp_path.rglob("report.html")}
+    assert set(pages) == {tmp_path.name, "slab_0", "slab_1"}
+    data = json.loads(unpacked(carried(pages[tmp_path.name], "data")))
+    assert len(data["rows"]) == 6
+    assert "surface" in data["settings"]["columns"]
+    assert len(carried(pages[tmp_path.name], "structures")) == len(known)
