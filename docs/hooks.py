@@ -18,8 +18,6 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "examples" / "notebooks"
-# pages of the navigation that are still being written
-PENDING = ("energies.md", "app.md", "methods.md", "accuracy.md")
 # rooms of the package in the order of the reference: (rooms, title)
 ROOMS = {
     "crystals": (("crystals", "library", "errors"), "Crystals, shelves, errors"),
@@ -126,11 +124,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         "Notebooks": [f"notebooks/{path.stem}.md" for path in sorted(NOTEBOOKS.glob("*.py"))],
     }
     for section in config.nav or []:
-        for title, pages in section.items():
-            if title in made:
-                section[title] = made[title]
-            elif isinstance(pages, list):
-                section[title] = [p for p in pages if p not in PENDING or (ROOT / "docs" / p).is_file()]
+        section.update({title: made[title] for title in section if title in made})
     return config
 
 
