@@ -47,7 +47,16 @@ def test_preset_is_complete(name):
     # A rung never changes what is computed.
     for rung in method.ladder:
         changed = set(rung["settings"])
-        assert not changed & {"functional", "basis", "cutoff", "electronic_temperature", "smearing", "gfn"}
+        assert not changed & {
+            "functional",
+            "basis",
+            "cutoff",
+            "electronic_temperature",
+            "smearing",
+            "gfn",
+            "keywords",
+            "xc",
+        }
 
 
 def test_every_extra_of_a_preset_is_in_pyproject():

@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 
 from qdsurf.errors import AskError, EvaluationError, QdsurfError
 from qdsurf.methods import check_system, is_gamma_only, make_calculator
+from qdsurf.methods.boxing import boxed
 from qdsurf.model.nouns import Crystal, Method
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-# Å on each side of a molecule for methods that need a periodic box.
-BOX_VACUUM = 8.0
 # Å; smallest repeat at which the Gamma point alone is used for a bulk crystal.
 GAMMA_CELL = 12.0
 # Å; longest step of one atom, short enough for a rough pose not to break a bond.
@@ -78,11 +77,8 @@ def _blame(atoms: Atoms, method: Method) -> Iterator[None]:
 def _prepare(atoms: Atoms, method: Method, charge: int) -> Atoms:
     """Return a copy of *atoms* with a calculator, boxed where the method needs a box."""
     check_system(method, atoms, charge)
-    work: Atoms = atoms.copy()
+    work: Atoms = boxed(atoms) if method.boxed else atoms.copy()
     work.set_constraint()
-    if method.boxed and not work.pbc.all():
-        work.center(vacuum=BOX_VACUUM, axis=[i for i in range(3) if not atoms.pbc[i]])
-        work.pbc = True
     with _blame(atoms, method):
         work.calc = make_calculator(method, charge=charge)
     return work

@@ -9,11 +9,9 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
 from qdsurf.errors import AskError
+from qdsurf.methods.boxing import boxed
 from qdsurf.methods.making import make_calculator
 from qdsurf.methods.presets import load_method
-
-# Å on each side of a molecule for members that need a periodic box.
-BOX_VACUUM = 8.0
 
 
 class Committee(Calculator):
@@ -38,7 +36,6 @@ class Committee(Calculator):
             raise AskError("a committee has at least one member")
         self.members = tuple(members)
         self._methods = [load_method(name) for name in members]
-        self._boxed = [method.boxed for method in self._methods]
         keys = ("device", "use_device")
         self._calculators = [
             make_calculator(load_method(name, **{key: device for key in keys if key in method.settings}))
@@ -55,11 +52,8 @@ class Committee(Calculator):
         Calculator.calculate(self, atoms, properties, system_changes)
         assert self.atoms is not None
         energies, forces = [], []
-        for calculator, boxed in zip(self._calculators, self._boxed, strict=True):
-            work = self.atoms.copy()
-            if boxed and not work.pbc.all():
-                work.center(vacuum=BOX_VACUUM, axis=[i for i in range(3) if not work.pbc[i]])
-                work.pbc = True
+        for calculator, method in zip(self._calculators, self._methods, strict=True):
+            work = boxed(self.atoms) if method.boxed else self.atoms.copy()
             work.calc = calculator
             energies.append(float(work.get_potential_energy()))
             forces.append(work.get_forces())

@@ -108,6 +108,7 @@ def orca(
     blocks: str = "",
     charge: int = 0,
     multiplicity: int = 1,
+    slow: bool = False,
     program: str = "orca",
 ) -> Any:
     """Return ASE's calculator of ORCA in a folder of its own.
@@ -118,6 +119,8 @@ def orca(
         The line after "!" and the blocks of an input of ORCA.
     charge, multiplicity
         Net charge in elementary charges; unpaired electrons plus one.
+    slow
+        Damp the SCF and allow it 500 cycles.
     """
     import shutil
 
@@ -129,8 +132,8 @@ def orca(
         directory=folder.name,
         charge=charge,
         mult=multiplicity,
-        orcasimpleinput=f"{keywords} EnGrad",
-        orcablocks=blocks,
+        orcasimpleinput=f"{keywords} EnGrad" + (" SlowConv" if slow else ""),
+        orcablocks=blocks + ("\n%scf MaxIter 500 end" if slow else ""),
     )
     return _own_folder(made, folder)
 
