@@ -21,11 +21,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from accuracy_checks import check_lines, make_checks
+from accuracy_orders import order_lines
 from accuracy_table import block, evaluate, made, reference_rows
 from reference_states import HERE, make_plans, make_references, prepare
 
 PAGE = Path(__file__).parents[1] / "docs" / "accuracy.md"
 FIRST, LAST = "<!-- made by benchmarks/accuracy.py -->", "<!-- end -->"
+ORDERS = "<!-- orders -->", "<!-- end of orders -->"
 
 
 def page_block(folder: Path = HERE) -> str:
@@ -42,16 +44,23 @@ def page_block(folder: Path = HERE) -> str:
     return block(folder) + "\n" + "\n".join(lines if repeated else ["", "No reaction was repeated yet."])
 
 
+def order_block(folder: Path = HERE) -> str:
+    """Return the table of the published orders."""
+    head = "| ids | published order | gap, eV | model | method | first, eV | second, eV | here |"
+    return "\n".join([head, "|---|---|---:|---|---|---|---|---|", *order_lines(folder)])
+
+
 def write_page(machine: str) -> None:
     """Write date and machine, then the block into the page."""
     if machine:
         note = made(machine, datetime.now(UTC).date().isoformat())
         (HERE / "made.json").write_text(json.dumps(note, indent=1) + "\n")
     text = PAGE.read_text(encoding="utf-8")
-    before, rest = text.split(FIRST, 1)
-    after = rest.split(LAST, 1)[1]
+    for first, last, inside in ((FIRST, LAST, page_block()), (*ORDERS, order_block())):
+        before, rest = text.split(first, 1)
+        text = f"{before}{first}\n{inside}\n{last}{rest.split(last, 1)[1]}"
     part = PAGE.with_suffix(".part")
-    part.write_text(f"{before}{FIRST}\n{page_block()}\n{LAST}{after}", encoding="utf-8")
+    part.write_text(text, encoding="utf-8")
     os.replace(part, PAGE)
 
 
@@ -69,6 +78,7 @@ def main() -> None:
     parser.add_argument("--until", default="", help="HH:MM UTC of today at which CP2K stops")
     parser.add_argument("--quick", action="store_true", help="of references: one geometry for each state")
     parser.add_argument("--only", default="", help="of checks: part of the name of a reaction")
+    parser.add_argument("--variant", default="", help="of checks: part of the name of the other settings")
     parser.add_argument("--write", action="store_true", help="write docs/accuracy.md")
     parser.add_argument("--machine", default="", help="where it was made; empty keeps machine and date")
     asked = parser.parse_args()
@@ -79,7 +89,7 @@ def main() -> None:
     elif asked.command == "references":
         make_references(deadline(asked.until), quick=asked.quick)
     elif asked.command == "checks":
-        make_checks(deadline(asked.until), asked.only)
+        make_checks(deadline(asked.until), asked.only, asked.variant)
     elif asked.command == "evaluate":
         evaluate()
     elif asked.write:

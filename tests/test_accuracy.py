@@ -21,7 +21,7 @@ DATA = ROOT / "benchmarks" / "references"
 def bench() -> Iterator[Any]:
     """The modules of benchmarks/accuracy.py, which are a folder of scripts and not a package."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
-    names = "accuracy", "accuracy_table", "accuracy_checks", "reference_states"
+    names = "accuracy", "accuracy_table", "accuracy_checks", "accuracy_orders", "reference_states"
     yield {name: importlib.import_module(name) for name in names}
     sys.path.remove(str(ROOT / "benchmarks"))
 
@@ -98,9 +98,25 @@ def test_reaction_energies_are_sums_of_the_files(bench: Any) -> None:
 
 
 def test_the_page_says_what_the_data_say(bench: Any) -> None:
-    text = bench["accuracy"].PAGE.read_text(encoding="utf-8")
-    inside = text.split(bench["accuracy"].FIRST)[1].split(bench["accuracy"].LAST)[0].strip()
-    assert inside == bench["accuracy"].page_block().strip()
+    script = bench["accuracy"]
+    text = script.PAGE.read_text(encoding="utf-8")
+    assert text.split(script.FIRST)[1].split(script.LAST)[0].strip() == script.page_block().strip()
+    first, last = script.ORDERS
+    assert text.split(first)[1].split(last)[0].strip() == script.order_block().strip()
+
+
+def test_orders_are_called_what_they_are(bench: Any) -> None:
+    """Negative binds: the stronger ligand is the lower one, and closer than the uncertainty is a tie."""
+    verdict = bench["accuracy_orders"].verdict
+
+    def energy(value: float, converged: bool = True) -> dict[str, Any]:
+        return {"energy": value, "uncertainty": 0.3, "converged": converged}
+
+    assert verdict(energy(-2.0), energy(-1.0)) == "reproduced"
+    assert verdict(energy(-1.0), energy(-2.0)) == "contradicted"
+    assert verdict(energy(-1.0), energy(-1.2)) == "tied"
+    assert verdict(energy(-2.0, converged=False), energy(-1.0)) == "not converged"
+    assert verdict({"cause": "x"}, energy(-1.0)) == "failed"
 
 
 def test_errors_of_a_method_that_is_wrong_by_a_constant(bench: Any) -> None:

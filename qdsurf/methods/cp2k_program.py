@@ -281,7 +281,7 @@ class CP2KProgram(Calculator):
             **self._values,
             spin="UKS\n" if odd else "",
             poisson="PERIODIC NONE\nPSOLVER WAVELET" if free else "PERIODIC XYZ",
-            kpoints=f"&KPOINTS\nSCHEME MONKHORST-PACK {grid}\nFULL_GRID\n&END KPOINTS\n" if sampled else "",
+            kpoints=f"&KPOINTS\nSCHEME MONKHORST-PACK {grid}\n&END KPOINTS\n" if sampled else "",
             extrapolation="USE_GUESS" if sampled else "ASPC\nEXTRAPOLATION_ORDER 2",
             scf=scf.format(max_scf=self._max_scf, eps_scf=self._values["eps_scf"]),
             kinds="".join(
