@@ -86,7 +86,8 @@ def collect(
             energy = found.energy
             say(f"{energy.reaction.name}: {energy.reaction.equation}")
             state = "" if energy.converged else ", not converged: not to be ranked"
-            say(f"{energy.value:+.3f} ± {energy.uncertainty:.2f} eV per ligand, {energy.method}{state}")
+            unit = "eV" if energy.reaction.name == "vacancy formation" else "eV per ligand"
+            say(f"{energy.value:+.3f} ± {energy.uncertainty:.2f} {unit}, {energy.method}{state}")
             for name, value in energy.terms.items():
                 say(f"  {energy.reaction.stoichiometry[name]:+g} x {name}: {value:.4f} eV")
             for warning in energy.warnings:
