@@ -33,6 +33,9 @@ FORMS = {
     "polar facet, capped": Form(
         crystal="PbS", hkl="111", termination="Pb", layers=2, repeat_a=1, repeat_b=1, compensate="cap:Cl"
     ),
+    "faces that differ": Form(
+        crystal="CdSe-wurtzite", layers=2, repeat_a=7, repeat_b=1, compensate="vacancies", sides="different"
+    ),
     "vacancy on both faces": replace(
         SMALL, vacancy="Br", vacancy_compensate="Cs", vacancy_faces="both", vacuum=12
     ),
@@ -107,6 +110,7 @@ def test_the_lines_of_python_and_the_commands_make_the_same_surface(
         ({"vacuum": -1}, "vacuum", "from 0 to 60"),
         ({"termination": "Xe"}, "termination", "it has CsBr, PbBr2"),
         ({"crystal": "PbS", "hkl": "111"}, "compensate", "formal charges"),
+        ({"crystal": "CdSe-wurtzite"}, "sides", "no slab has two equal faces"),
         ({"compensate": "cap:Uuo"}, "compensate", "choose one"),
         ({"vacancy": "Br"}, "vacancy_compensate", "'Cs' (removes 1)"),
         ({"vacancy": "I"}, "vacancy", "I"),

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 MOST_HEAVY = 80
 # Which field a refusal is about, by the words in it; the first that fits.
 _SLAB_FIELDS = (
-    ("has no termination", "termination"), ("formal charges|dipole|compensat", "compensate"),
-    ("vacuum", "vacuum"), ("layers", "layers"), ("repeat|supercell", "repeat_a"), ("terminat", "termination"),
+    ("has no termination", "termination"), ("no slab has two equal", "sides"),
+    ("formal charges|dipole|compensat", "compensate"), ("vacuum", "vacuum"), ("layers", "layers"),
+    ("repeat|supercell", "repeat_a"), ("terminat", "termination"),
 )  # fmt: skip
 _DOT_FIELDS = (
     ("no one |give one of", "size_by"), ("facets=|energ", "facets"), ("terminat|outermost plane", "cut"),

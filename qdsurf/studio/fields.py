@@ -20,6 +20,7 @@ from qdsurf.studio.forms import (
     NEUTRALIZE,
     PATTERNS,
     RULES,
+    SIDES,
     SIZES,
     UNITS,
     Form,
@@ -81,6 +82,7 @@ class Fields:
                 self._number("repeat_b", "Repeat b", 1)
                 self._number("vacuum", "Vacuum, Å", 5)
             self._select("compensate", "Compensate a polar facet", RULES)
+            self._select("sides", "The two faces of the slab", SIDES)
 
     def _dot(self) -> None:
         self.dot = ui.element("div")

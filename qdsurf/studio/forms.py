@@ -40,6 +40,7 @@ RULES = {
     "cap:I": "cap with I⁻",
     "cap:Na": "cap with Na⁺",
 }
+SIDES = {"equal": "equal", "different": "may differ"}
 UNITS = {"count": "numbers", "fraction": "shares of sites", "nm^-2": "per nm²"}
 MODES = {
     "auto": "auto",
@@ -96,8 +97,8 @@ class Form:
     ----------
     kind
         "slab" or "dot": which of the two following groups counts.
-    hkl, termination, layers, repeat_a, repeat_b, vacuum, compensate
-        Of a slab, as for ``cut_slab``; vacuum in Å, "" for a default.
+    hkl, termination, layers, repeat_a, repeat_b, vacuum, compensate, sides
+        Of a slab, as for ``cut_slab``; vacuum in Å, "" for a default; sides "equal" or "different".
     shape, size_by, size, facets, cut, neutralize, cap, seed
         Of a dot, as for ``carve_dot``; sizes in nm or unit cells, ``cut`` the termination.
     vacancy, vacancy_row, vacancy_compensate, vacancy_faces
@@ -115,6 +116,7 @@ class Form:
     repeat_b: Any = 2
     vacuum: Any = 15
     compensate: str = ""
+    sides: str = "equal"
     shape: str = "cube"
     size_by: str = "edge"
     size: str = "2.4"
@@ -229,6 +231,7 @@ def _slab(form: Form, reader: _Reader) -> dict[str, Any]:
         ),
         "vacuum": reader.take("vacuum", lambda: number(form.vacuum, 0.0, LARGEST_VACUUM)),
         "compensate": reader.take("compensate", lambda: choice(form.compensate, RULES)) or None,
+        "symmetric": reader.take("sides", lambda: choice(form.sides, SIDES)) == "equal",
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from qdsurf.studio.forms import Plan
 
 # What the verbs take where nothing is said.
-_SLAB = {"termination": None, "repeat": (1, 1), "vacuum": 15.0, "compensate": None}
+_SLAB = {"termination": None, "repeat": (1, 1), "vacuum": 15.0, "compensate": None, "symmetric": True}
 _DOT = {"termination": None, "neutralize": "auto", "cap": None, "seed": 0}
 _SHELL = {
     "unit": "count",
@@ -95,7 +95,8 @@ def _cut(plan: Plan) -> str:
             options["repeat"] = "x".join(map(str, said["repeat"]))
         if "vacuum" in said:
             options["vacuum"] = f"{said['vacuum']:.12g}"
-        return _line(["slab", plan.crystal], options, "slab.extxyz")
+        words = ["slab", plan.crystal, *(["--asymmetric"] if "symmetric" in said else [])]
+        return _line(words, options, "slab.extxyz")
     said = _said(plan.base, {**_DOT, "shape": "cube"})
     options = {k: said[k] for k in ("shape", "cap", "seed") if k in said}
     for name in ("cells", "edge", "diameter"):

@@ -87,14 +87,12 @@ def _ending(row: Any) -> str:
     """Return one termination in words."""
     if row.neutral:
         return f"{row.formula}: neutral"
+    state = f"charge {panels.signed(row.charge or 0)} per surface cell"
     if row.charge is None:
-        state = "two different faces"
-    else:
-        state = f"charge {panels.signed(row.charge)} per surface cell"
-    rules = ", ".join(
-        f"{rule} at {a[0]}×{b[1]}" for rule, (a, b) in row.rules.items() if not a[1] and not b[0]
-    )
-    return f"{row.formula}: {state}" + (f"; compensate by {rules}" if rules else "")
+        state = "two faces that differ"
+    cells = {rule: abs(a[0] * b[1] - a[1] * b[0]) for rule, (a, b) in row.rules.items()}
+    ways = ", ".join(f"{rule} in {n} cell{'s' * (n != 1)}" for rule, n in cells.items())
+    return f"{row.formula}: {state}" + (f"; compensate by {ways}" if ways else "")
 
 
 def vacancies(form: Form, most_atoms: int) -> Answer:
