@@ -15,10 +15,11 @@ environment of its own (Python 3.11; without the pins it installs but does not i
     cat-venv/bin/pip install "nlesc-CAT==1.1.0" "plams==1.5.1" "pandas<2" "numpy<1.25" "scipy<1.12" \
         "rdkit<2024" "schema==0.7.2" "setuptools<81"
 
-CAT builds no core, so it gets the one that qdsurf carves, its X sites marked as Cl, and both tools put the
-same ligand on the same sites, in a second table of the same run; CAT does so with its ligands aligned to
-the surface, which is its default, and to a sphere, which overlaps less. PerovKit, QD_Builder and miniCAT
-are not on PyPI and are not run.
+CAT gets 90 s of CPU time for each case, its start and its conformer search among them; what is not finished
+by then is told so in the table. CAT builds no core, so it gets the one that qdsurf carves, its X sites marked
+as Cl, and both tools put the same ligand on the same sites, in a second table of the same run; CAT does so
+with its ligands aligned to the surface, which is its default, and to a sphere, which overlaps less. PerovKit,
+QD_Builder and miniCAT are not on PyPI and are not run.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import os
 import platform
 import re
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -50,8 +52,8 @@ SHELLS: dict[str, dict[str, float]] = {
 }
 PEER_COLUMNS = ("tool", *COLUMNS)
 PEER_SHELLS = ("acetate on all X", "oleate on all X")
-PEER_SIZE = 3.0  # nm
-PEER_LIMIT = 180  # s
+PEER_LIMIT = 90  # s of CPU time for each case: a case that is not finished by then is a result too
+PEER_PATIENCE = 12  # times that limit is waited by the clock, for machines on which other work runs
 ALIGNMENTS = ("surface", "sphere")  # of CAT's ligands; the first is its default, the second overlaps less
 MARKED = "Cl"  # CAT replaces atoms of one element; the dots have no chlorine
 MARKS = "shells"
@@ -190,16 +192,23 @@ def peer(case: dict[str, Any], python: str, alignment: str) -> dict[str, Any]:
         command = [python, "-W", "ignore", script, json.dumps(task)]
         try:
             done = subprocess.run(
-                command, capture_output=True, text=True, cwd=folder, timeout=PEER_LIMIT,
-                env={**os.environ, **ONE_CORE},
+                command, capture_output=True, text=True, cwd=folder, timeout=PEER_PATIENCE * PEER_LIMIT,
+                env={**os.environ, **ONE_CORE}, preexec_fn=limited,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
-            return row | {"worst contact": f"no result after {PEER_LIMIT} s"}
+            return row | {"worst contact": f"not finished in {PEER_PATIENCE * PEER_LIMIT} s", "limited": True}
+        if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+            return row | {"worst contact": f"not finished in {PEER_LIMIT} s of CPU time", "limited": True}
         if done.returncode:
             cause = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
             return row | {"worst contact": f"failed with {cause}"}
         made = json.loads(Path(task["out"]).read_text(encoding="utf-8"))
     return row | judged(made) | {"tool": f"CAT {made['version']}, {alignment}"}
+
+
+def limited() -> None:
+    """Let the process use no more than the CPU time that a case may take."""
+    resource.setrlimit(resource.RLIMIT_CPU, (PEER_LIMIT, PEER_LIMIT + 5))
 
 
 def judged(made: dict[str, Any]) -> dict[str, Any]:
@@ -213,8 +222,10 @@ def judged(made: dict[str, Any]) -> dict[str, Any]:
     from qdsurf.model.contacts import worst_contact
 
     atoms = Atoms(made["symbols"], made["positions"])
-    fragment = np.array(made["residue"])
-    ligand = fragment > 0
+    residue = np.array(made["residue"])
+    ligand = residue > 0
+    # the numbers of residues start again after 999: a new one begins where the number changes
+    fragment = np.where(ligand, np.cumsum(np.diff(residue, prepend=0) != 0), 0)
     atoms.set_array("fragment", fragment)
     atoms.set_array("role", np.where(ligand, "ligand", "core"))
     atoms.set_array("anchor", ligand & (atoms.numbers == 8))
@@ -227,24 +238,27 @@ def judged(made: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def beside_peers(python: str) -> tuple[str, int]:
+def beside_peers(python: str, sizes: list[float]) -> tuple[str, int]:
     """Return the table of qdsurf and CAT on the same sites, and how many rows failed."""
     import qdsurf
 
     where, rows = machine(), []
-    for case in cases([PEER_SIZE], 0.0):
+    for case in cases(sizes, 0.0):
         if case["kind"] != "cube" or case["shell"] not in PEER_SHELLS:
             continue
         rows.append({"tool": f"qdsurf {qdsurf.__version__}"} | alone(case))
-        rows += [peer(case, python, alignment) for alignment in ALIGNMENTS]
+        for alignment in ALIGNMENTS:
+            rows.append(peer(case, python, alignment))
+            print(table(rows[-1:], PEER_COLUMNS).splitlines()[-1], flush=True)
     text = (
         f"Machine: {where}.\n\n{table(rows, PEER_COLUMNS)}\n\n"
         "Each tool puts the same ligand on the same X sites of the same core; conformers are made before "
-        "the clock starts. CAT runs in a Python of its own with the versions it needs, its ligands aligned "
+        f"the clock starts. CAT may use {PEER_LIMIT} s of CPU time for a case, its start among them; it "
+        "runs in a Python of its own with the versions it needs, its ligands aligned "
         "to the surface (its default) or to a sphere. PerovKit, QD_Builder and miniCAT are not on PyPI and "
         "were not run."
     )
-    return text, sum("time s" not in row for row in rows)
+    return text, sum("time s" not in row and not row.get("limited") for row in rows)
 
 
 def alone(case: dict[str, Any]) -> dict[str, Any]:
@@ -332,7 +346,7 @@ def main() -> int:
     failures = 0
     tables = [] if options.only_peers else [(MARKS, lambda: own(options))]
     if options.peer_python:
-        tables.append((PEER_MARKS, lambda: beside_peers(python)))
+        tables.append((PEER_MARKS, lambda: beside_peers(python, options.sizes)))
     for marks, make in tables:
         text, failed = make()
         failures += failed

@@ -18,7 +18,7 @@ Positions = NDArray[np.float64]
 # Angle X-M-X in degrees of the dihalides that a lone pair bends; those of other metals are linear.
 _BENT = {"Pb": 100.0, "Sn": 97.0, "Ge": 100.0}
 # Seconds after which the embedding of one molecule is given up; the usual is a tenth of a second.
-_PATIENCE = 60
+_PATIENCE = 600
 
 
 def embed(mol: Mol, count: int, seed: int) -> list[Positions]:
@@ -52,12 +52,13 @@ def embed(mol: Mol, count: int, seed: int) -> list[Positions]:
     if hasattr(settings, "timeout"):
         settings.timeout = _PATIENCE
     with rdBase.BlockLogs():
-        ids = list(rdDistGeom.EmbedMultipleConfs(mol, count, settings))
+        # -1 stands for an embedding that was given up
+        ids = [k for k in rdDistGeom.EmbedMultipleConfs(mol, count, settings) if k >= 0]
         if not ids:
             # Crowded centres such as tetraoctylammonium need random starting coordinates.
             settings.useRandomCoords = True
             settings.maxIterations = 100
-            ids = list(rdDistGeom.EmbedMultipleConfs(mol, count, settings))
+            ids = [k for k in rdDistGeom.EmbedMultipleConfs(mol, count, settings) if k >= 0]
     if not ids:
         raise AskError(
             f"no geometry found for {Chem.MolToSmiles(Chem.RemoveHs(mol))!r}, from random coordinates "
