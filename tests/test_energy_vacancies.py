@@ -90,8 +90,6 @@ def test_binary_crystals_and_those_without_a_reservoir():
     phases = phases_of(qs.load_crystal("PbS"))
     assert phases.limits["cation-rich"] == ("PbS", "Pb")
     assert coefficients(phases, phases.chosen("anion-rich"), {"S": 1}) == {"S8": 0.125}
-    with pytest.raises(AskError, match="no crystal of a methylammonium halide"):
-        phases_of(qs.load_crystal("MAPbI3"))
     with pytest.raises(UnknownName, match="halide-rich"):
         vacancy_plan(slab(), "Br", limit="halid-rich")
     with pytest.raises(UnknownName, match="phase"):
@@ -100,6 +98,27 @@ def test_binary_crystals_and_those_without_a_reservoir():
         vacancy_plan(slab(), "I")
     with pytest.raises(AskError, match="cannot be made of the phases"):
         vacancy_plan(slab(), "Cs", limit=("PbBr2", "Br2"))
+
+
+def test_molecular_cations_stay_and_the_rest_may_leave():
+    crystal = qs.load_crystal("MAPbI3")
+    made = qs.cut_slab(crystal, (0, 0, 1), layers=2, repeat=(2, 2), termination="MAI")
+    for species, limit in (("I", "salts"), ("I", "lead-rich"), (("Pb", "I", "I"), "salts")):
+        planned = vacancy_plan(made, species, limit=limit)
+        check_balance(planned.reaction, planned.states)
+    with pytest.raises(AskError, match="molecular ion"):
+        vacancy_plan(made, ("methylammonium", "I"))
+
+
+def test_dots_and_chalcogenides_have_vacancies_too():
+    dot = qs.carve_dot(qs.load_crystal("CsPbBr3-cubic"), cells=2)
+    corner = vacancy_plan(dot, ("Cs", "Br"))
+    check_balance(corner.reaction, corner.states)
+    sulfide = qs.cut_slab(qs.load_crystal("PbS"), (0, 0, 1), layers=3, repeat=(2, 2))
+    for limit in ("anion-rich", "cation-rich"):
+        planned = vacancy_plan(sulfide, "S", limit=limit)
+        check_balance(planned.reaction, planned.states)
+    assert planned.reaction.equation.endswith("V_S + PbS")
 
 
 def test_sites_of_the_defect_verbs_name_the_ions():

@@ -88,12 +88,14 @@ class Phases:
 def phases_of(crystal: Crystal) -> Phases:
     """Return the phases that compete with a perovskite ABX3 or a binary MX.
 
-    Cs4PbX6 and CsPb2X5, which narrow the range between the limits, are not among them.
+    Cs4PbX6 and CsPb2X5, which narrow the range between the limits, are not among them. For a molecular
+    cation, of whose halide no crystal is known well enough, there are the phases of the metal and of the
+    anion alone.
 
     Raises
     ------
     AskError
-        The crystal is neither, is mixed, has a molecular cation, or a competing crystal is not known.
+        The crystal is neither, is mixed, or a competing crystal is not known.
 
     Examples
     --------
@@ -105,12 +107,6 @@ def phases_of(crystal: Crystal) -> Phases:
     counts = Counter(crystal.atoms.arrays["species"].tolist())
     cations = sorted((s for s in counts if crystal.charges[s] > 0), key=lambda s: crystal.charges[s])
     anions = [s for s in counts if crystal.charges[s] < 0]
-    molecular = [s for s in counts if len(s) > 2]
-    if molecular:
-        raise AskError(
-            f"{crystal.name}: no crystal of a {molecular[0]} halide is known well enough for a reservoir, so "
-            "vacancies of molecular cations are not counted; 'ion-pair desorption' needs no crystal"
-        )
     if len(anions) != 1 or len(cations) not in (1, 2):
         raise AskError(
             f"{crystal.name} holds {', '.join(sorted(counts))}: limits are known for ABX3 and for MX with "
@@ -129,14 +125,19 @@ def phases_of(crystal: Crystal) -> Phases:
             "anion-rich": (host.name, name), "cation-rich": (host.name, metal), "salts": (host.name, name),
         }  # fmt: skip
         return Phases(host=host.name, phases={p.name: p for p in phases}, limits=binary)
-    salt, other = _salt(cations[0], x), _crystal(f"{metal}{x}2")
+    other = _crystal(f"{metal}{x}2")
+    if len(cations[0]) > 2:
+        rich, poor = (other.name, name), (metal, other.name)
+        few = {"salts": rich, "halide-rich": rich, "anion-rich": rich, "lead-rich": poor, "cation-rich": poor}
+        return Phases(host=host.name, phases={p.name: p for p in (*phases[1:], other)}, limits=few)
+    salt = _salt(cations[0], x)
     phases += [salt, other]
-    rich = (host.name, name, other.name)
-    poor = (host.name, metal, other.name)
+    richer = (host.name, name, other.name)
+    poorer = (host.name, metal, other.name)
     limits: dict[str, tuple[str, ...]] = {
         "salts": (salt.name, other.name, name),
-        "halide-rich": rich, "anion-rich": rich,
-        "lead-rich": poor, "cation-rich": poor,
+        "halide-rich": richer, "anion-rich": richer,
+        "lead-rich": poorer, "cation-rich": poorer,
     }  # fmt: skip
     return Phases(host=host.name, phases={p.name: p for p in phases}, limits=limits)
 
@@ -148,7 +149,7 @@ def _phase(crystal: Crystal, anion: str) -> Phase:
     counts = Counter(atoms.get_chemical_symbols())
     units = int(np.gcd.reduce(list(counts.values())))
     formula = {e: n // units for e, n in counts.items()}
-    order = sorted(formula, key=lambda e: (e == anion, crystal.charges[e]))
+    order = sorted(formula, key=lambda e: (e == anion, crystal.charges.get(e, 0)))
     name = "".join(f"{e}{formula[e] if formula[e] > 1 else ''}" for e in order)
     state = State(atoms=atoms, kind="bulk", per_formula=units)
     return Phase(name=name, state=state, formula=formula, source=str(crystal.source))
