@@ -116,7 +116,7 @@ def replayed(recorder: Recorder, rows: list[dict[str, Any]], method: Any) -> lis
     """Return the CPU time of the bare calculator for the geometries of each ligand."""
     from qdsurf.methods import making
 
-    # The network that is loaded already, so that what torch compiles at the first calls is counted for neither.
+    # The network that is loaded already: what torch compiles at the first calls is counted for neither.
     calculator = making._made(method, method.settings, {})
     times, at = [], 0
     for row in rows:
