@@ -87,8 +87,12 @@ def test_a_plan_comes_back_as_it_was_written(made, tmp_path):
 def test_what_is_missing_or_wrong_is_said_for_each_folder(made, tmp_path):
     folder = tmp_path / "p"
     write_plan(made, folder, EMT, steps=STEPS)
+    first = folder / json.loads((folder / PLAN).read_text())["states"][0]["folder"]
+    (first / "run.sh").write_text("echo an input is no output\n")
+    write(first / "POSCAR", read(first / STRUCTURE, format="extxyz"), format="vasp")
     with pytest.raises(EvaluationError, match="no output yet"):
         combine_runs(folder, read_runs(folder))
+    assert qs.collect(folder).runs[0].status == "not started"
     run_elsewhere(made, folder)
     rows = json.loads((folder / PLAN).read_text())["states"]
     first = {r["state"]: folder / r["folder"] for r in reversed(rows)}

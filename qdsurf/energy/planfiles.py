@@ -233,9 +233,12 @@ def _run(folder: Path, row: Mapping[str, Any], state: State, fmax: float) -> Pie
     for name in sorted(names, key=lambda n: (_FIRST.index(n) if n in _FIRST else len(_FIRST), n)):
         try:
             atoms: Any = read(folder / name, index=-1)
+            if atoms.calc is None:
+                continue  # an input
             energy = float(atoms.get_potential_energy())
         except Exception as error:  # ASE's readers raise whatever their formats run into
-            cause = f"{name}: {error}" if name in _FIRST or cause == "no output yet" else cause
+            # scripts and logs are no structures; what is named like a result should be one
+            cause = f"{name}: {error}" if name in _FIRST else cause
             continue
         if not math.isfinite(energy):
             cause = f"{name}: the energy is {energy}"
