@@ -192,8 +192,8 @@ def errors(rows: list[Row], found: dict[str, float], kind: str = "single") -> Er
     truth = {row.name: row.relaxed if kind == "relaxed" else row.energy for row in mine}
     wrong = np.array([found[row.name] - truth[row.name] for row in mine])
     left, orders = [], []
-    for surface in sorted({row.surface for row in mine}):
-        inside = np.array([row.surface == surface for row in mine])
+    for kind_of in sorted({(row.group, row.surface) for row in mine}):
+        inside = np.array([(row.group, row.surface) == kind_of for row in mine])
         if inside.sum() > 1:
             left.extend(wrong[inside] - wrong[inside].mean())
         if inside.sum() >= RANKED:
