@@ -351,3 +351,10 @@ def test_a_dianion_takes_two_neighbouring_halides_or_one_chalcogenide() -> None:
     assert qs.attach(slab(), {phosphonate: 1}, seed=3).charge == 0
     back = detach(bound, {"propylphosphonate": 1}, charge=2)
     assert back.surface.charge == 2
+
+
+def test_the_summary_knows_the_termination_below_the_ligands() -> None:
+    bare, bound = (summary(s).facets for s in (slab(), qs.attach(slab(), {"acetate": 2})))
+    assert [f.termination for f in bound] == [f.termination for f in bare] == ["CsBr", "CsBr"]
+    dot = summary(qs.attach(cube(), {"acetate": 2})).facets
+    assert {f.termination for f in dot} == {f.termination for f in summary(cube()).facets} != {""}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -101,7 +102,7 @@ def _facets(surface: Surface) -> tuple[FacetSummary, ...]:
     if slab:
         area = float(np.linalg.norm(np.cross(surface.atoms.cell[0], surface.atoms.cell[1]))) / 100
         rows = {
-            k: (str(surface.recipe.get("termination") or ""), area) for k in sorted(counted, reverse=True)
+            k: (str(_made_with(surface, "termination") or ""), area) for k in sorted(counted, reverse=True)
         }
     else:
         facets = _recorded(surface)
@@ -131,11 +132,16 @@ def _key(facet: tuple[int, int, int] | None, up: float, slab: bool) -> str:
 
 
 def _recorded(surface: Surface) -> dict[str, dict[str, float | str]]:
-    """Return the facets that ``carve_dot`` wrote into the recipe, also under later verbs."""
+    """Return the facets that ``carve_dot`` wrote into the recipe."""
+    return dict(_made_with(surface, "facets") or {})
+
+
+def _made_with(surface: Surface, key: str) -> Any:
+    """Return what the recipe says of *key*, also under later verbs; None where it says nothing."""
     recipe = surface.recipe
-    while "facets" not in recipe and "from" in recipe:
+    while key not in recipe and "from" in recipe:
         recipe = recipe["from"]
-    return dict(recipe.get("facets", {}))
+    return recipe.get(key)
 
 
 def _hull_area(surface: Surface) -> float:
