@@ -38,14 +38,14 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same page without the viewer, which opens at once."""
+    rows, known = campaign(60)
+    path = tmp_path_factory.mktemp("bare") / "report.html"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("qdsurf.report.page.has_viewer", lambda: False)
         patch.setattr("qdsurf.report.carried.MOST_PICTURES", 3)
-        rows, known = campaign(60)
-        path = tmp_path_factory.mktemp("bare") / "report.html"
-        yield write_report(rows, path, structures=known, title=EVIL)
+        return write_report(rows, path, structures=known, title=EVIL)
 
 
 @pytest.fixture(scope="module")
