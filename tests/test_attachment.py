@@ -137,5 +137,4 @@ def test_a_name_of_any_length_is_kept_whole() -> None:
     bound = qs.attach(surface(next(iter(SURFACES))), {qs.ligand_from_smiles("CC(=O)[O-]", name=name): 1})
     assert bound.charge == 0
     assert bound.ledger[name] == 1
-    site = next(n for n, s in enumerate(bound.sites) if s.species == "Cs" and s.occupied)
-    assert qs.substitute(bound, [site], "Rb").ledger[name] == 1
+    assert name in bound.atoms.arrays["species"].tolist()
