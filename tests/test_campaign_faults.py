@@ -252,3 +252,39 @@ def test_a_function_that_cannot_travel_is_refused_before_anything_runs(file: Pat
             ligands=[a_ligand("x")],
             evaluate=lambda *_, **__: None,
         )
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "guard", "said"),
+    [
+        ("evaluate", "if True:", "done"),
+        ("mine", "if __name__ == '__main__':", "done"),
+        ("mine", "if True:", "under if __name__ == '__main__'"),
+    ],
+)
+def test_a_script_without_a_guard_does_not_run_itself_in_its_workers(
+    file: Path, tmp_path: Path, evaluation: str, guard: str, said: str
+) -> None:
+    """A method of the shelf needs no guard; a function of the script itself does, and the rows say so."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from cheap import a_ligand, evaluate, plain_slab\n"
+        "from qdsurf.campaign import screen\n"
+        "def mine(*given, **also):\n    return evaluate(*given, **also)\n"
+        f"{guard}\n"
+        "    print('began')\n"
+        f"    rows = screen({str(file)!r}, output={str(tmp_path / 'out')!r}, workers=1,"
+        f" surface=plain_slab(), ligands=[a_ligand('one')], evaluate={evaluation})\n"
+        "    print(*{str(row['status']) + ' ' + str(row['cause']) for row in rows})\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+    )
+    assert done.returncode == 0, done.stderr
+    began, told = done.stdout.splitlines()
+    assert began == "began"
+    assert said in told

@@ -232,6 +232,8 @@ def test_binding_modes_are_an_axis_and_reach_the_poses(tmp_path: Path, notes: Pa
         ("[surface]", "[surfaces]", "surfaces"),
         ("hkl = [0, 0, 1]", 'hkl = [0, 0, 1]\nshape = "cube"', "either hkl .* or shape"),
         ('charge_state = "auto"', 'charge_state = "auto"\nsmiles = { x = "CCC" }', "ligand 'x'"),
+        ('charge_state = "auto"', 'charge_state = "automatic"', r"line \d+: charge_state .*allowed"),
+        ("hkl = [0, 0, 1]", "hkl = 001", r"not valid TOML.*Miller indices are a list"),
     ],
 )
 def test_a_mistake_in_a_tier_is_found_before_anything_is_computed(

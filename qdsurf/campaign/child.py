@@ -23,9 +23,8 @@ LOG_BYTES = 64_000
 _in_child = False
 
 
-def send(stream: BinaryIO, value: Any) -> None:
-    """Write *value* with its length in front."""
-    data = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+def send(stream: BinaryIO, data: bytes) -> None:
+    """Write *data* with its length in front."""
     stream.write(HEAD.pack(len(data)))
     stream.write(data)
     stream.flush()
@@ -54,6 +53,11 @@ def receive(stream: BinaryIO) -> bytes:
     return exactly(length)
 
 
+def _answer(stream: BinaryIO, good: bool, value: Any) -> None:
+    """Send what a call gave, or what it raised."""
+    send(stream, pickle.dumps((good, value), protocol=pickle.HIGHEST_PROTOCOL))
+
+
 def _listen(stream: BinaryIO, calls: queue.Queue[bytes]) -> None:
     """Hand on what the parent sends; without a parent there is nobody to work for."""
     try:
@@ -61,6 +65,11 @@ def _listen(stream: BinaryIO, calls: queue.Queue[bytes]) -> None:
             calls.put(receive(stream))
     except (EOFError, OSError):
         os._exit(0)
+
+
+def in_child() -> bool:
+    """Return whether this process is one that works for another."""
+    return _in_child
 
 
 def printed() -> str:
@@ -98,17 +107,16 @@ def main() -> None:
                 import_module("qdsurf.model")
                 import_module("ase.io")
                 prepared = True
-                send(answers, (True, None))
+                _answer(answers, True, None)
                 continue
             function, arguments = pickle.loads(data)
             if "torch" in sys.modules:
                 sys.modules["torch"].set_num_threads(threads)
-            send(answers, (True, function(*arguments)))
+            _answer(answers, True, function(*arguments))
         except MemoryError:
-            send(answers, (False, ("MemoryError", f"needs more than the {memory:g} GB it may use", "")))
+            _answer(answers, False, ("MemoryError", f"needs more than the {memory:g} GB it may use", ""))
         except BaseException as error:
-            said = (type(error).__name__, str(error), traceback.format_exc())
-            send(answers, (False, said))
+            _answer(answers, False, (type(error).__name__, str(error), traceback.format_exc()))
         sys.stdout.flush()
         sys.stderr.flush()
 

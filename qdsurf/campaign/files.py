@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from qdsurf.campaign.sections import Campaign
 from qdsurf.errors import AskError, BadEntry
 from qdsurf.library import read_entry
+from qdsurf.ligands.protonation import check_state
 
 _KEY = re.compile(r"""^\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _HEADER = re.compile(r"^\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?$")
@@ -118,7 +119,10 @@ def parse_campaign(text: str, path: Path) -> Campaign:
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadEntry(f"{path}: not valid TOML: {error}") from error
+        raise BadEntry(
+            f"{path}: not valid TOML: {error}; text stands in quotes, "
+            "Miller indices are a list such as [0, 0, 1]"
+        ) from error
     if "path" in content:
         raise BadEntry(f"{path}, line {line_of(text, ('path',))}: no key 'path'")
     try:
@@ -132,6 +136,11 @@ def parse_campaign(text: str, path: Path) -> Campaign:
         raise BadEntry(f"{where}: 'ligands' has neither names nor smiles nor files")
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise BadEntry(f"{where}: named twice: {', '.join(doubled)}")
+    try:
+        check_state(campaign.ligands.charge_state)
+    except AskError as error:
+        where = f"{path}, line {line_of(text, ('ligands', 'charge_state'))}"
+        raise BadEntry(f"{where}: {error}") from error
     campaign = campaign.model_copy(update={"path": path})
     _check_names(campaign)
     return campaign

@@ -89,13 +89,16 @@ class Child:
         _all.add(self)
         preparation = spawn.get_preparation_data("qdsurf child")
         del preparation["authkey"]  # a secret of multiprocessing, which is not used
-        self._tell(preparation)
+        # The script that began is read by the child when a call needs it: it may have no guard.
+        main = {name: preparation.pop(name) for name in list(preparation) if name.startswith("init_main")}
+        self._main = {**preparation, **main} if main else None
+        self._tell(pickle.dumps(preparation))
         self._ready = False
 
-    def _tell(self, value: Any) -> None:
+    def _tell(self, message: bytes) -> None:
         assert self._process.stdin is not None
         try:
-            send(self._process.stdin, value)  # type: ignore[arg-type]
+            send(self._process.stdin, message)  # type: ignore[arg-type]
         except (BrokenPipeError, ConnectionResetError, OSError) as error:
             raise ChildDied(self._why(), self.pid) from error
 
@@ -135,7 +138,12 @@ class Child:
             # Starting takes seconds, and is not the fault of the work.
             self._answer(START_SECONDS, None)
             self._ready = True
-        self._tell((function, arguments))
+        message = pickle.dumps((function, arguments), protocol=pickle.HIGHEST_PROTOCOL)
+        if self._main is not None and b"__main__" in message:
+            self._tell(pickle.dumps((spawn.prepare, (self._main,))))
+            self._answer(START_SECONDS, None)
+            self._main = None
+        self._tell(message)
         return self._answer(self.limits.seconds, beat)
 
     def _answer(self, seconds: float | None, beat: Callable[[], None] | None) -> Any:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qdsurf.campaign.child import in_child
 from qdsurf.campaign.files import load_campaign
 from qdsurf.campaign.ranking import rank
 from qdsurf.campaign.sections import Campaign
@@ -107,6 +108,11 @@ def screen(
     """
     from qdsurf.campaign.outputs import write_outputs
 
+    if in_child():
+        raise AskError(
+            "screen() was called again while a worker read your script; put the call under "
+            "if __name__ == '__main__':"
+        )
     if not isinstance(campaign, Campaign):
         campaign = load_campaign(campaign)
     folder = folder_of(campaign, output)
