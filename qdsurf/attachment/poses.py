@@ -23,8 +23,6 @@ TILTS = (0.0, 20.0, 40.0, 60.0)
 AZIMUTHS = 18
 LIFTS = (0.0, 0.3, 0.6, 1.0, 1.5)
 LEANS = (0.0, 15.0, 30.0, 45.0)
-# Atoms nearer than so many Å to others are deep in them; of poses with such atoms, so many are looked at.
-_DEEP, _SHALLOWEST = 1.4, 32
 # A clearance of a pose is known up to this multiple of the allowed distance.
 _SIGHT = 1.15
 
@@ -115,7 +113,7 @@ def search(
         length = float(np.linalg.norm(own - own[list(seat.group)].mean(axis=0), axis=1).max())
         atoms, where = ground.around(seat.point, min(sight or np.inf, length + max(LIFTS) + 4.0))
         left = ~np.isin(atoms, gone)
-        env = Surroundings(where[left], atoms[left])
+        env = (where[left], atoms[left])
         turned = _turned(ligand, own, seat, turn, rng)
         if tilted:
             angle = np.degrees(np.arccos(np.clip(_axis(ligand, turned, seat) @ seat.direction, -1, 1)))
@@ -147,39 +145,21 @@ def _order(ligand: Ligand, most: int, rng: np.random.Generator | None) -> Iterat
         yield from rng.permutation(min(most, len(ligand.conformers))).tolist()
 
 
-class Surroundings:
-    """Atoms of the ground around one seat: vectors to them in Å, (n, 3), and their numbers."""
-
-    def __init__(self, points: Array, atoms: Integers) -> None:
-        """Take them, and build their tree."""
-        from scipy.spatial import KDTree
-
-        self.points, self.atoms = points, atoms
-        self.tree = KDTree(points) if len(points) else None
-
-
-def judged(placed: Array, kinds: Kinds, ground: Ground, env: Surroundings) -> tuple[Array, Array]:
-    """Return clearance and total lack of distance in Å of each pose in *placed*, shape (k, n, 3).
-
-    Poses deep in what is there are hopeless; only the shallowest of them are looked at in full.
-    """
+def judged(placed: Array, kinds: Kinds, ground: Ground, env: tuple[Array, Integers]) -> tuple[Array, Array]:
+    """Return clearance and total lack of distance in Å of each pose in *placed*, shape (k, n, 3)."""
     from scipy.spatial import KDTree
 
-    clearance, lack = np.full(len(placed), _SIGHT), np.zeros(len(placed))
-    if env.tree is None:
-        return clearance, lack
-    deep = np.isfinite(env.tree.query(placed, distance_upper_bound=_DEEP)[0]).sum(axis=1)
-    hopeless = np.lexsort((np.arange(len(deep)), deep))[_SHALLOWEST:]
-    hopeless = hopeless[deep[hopeless] > 0]
-    clearance[hopeless], lack[hopeless] = 0.0, _DEEP * deep[hopeless]
-    live = np.flatnonzero(clearance > 0.0)
-    size = placed.shape[1]
-    cutoff = _SIGHT * max(0.75 * (float(kinds.radius.max()) + ground.widest), 1.8)
-    tree = KDTree(placed[live].reshape(-1, 3), compact_nodes=False, balanced_tree=False)
-    near = tree.sparse_distance_matrix(env.tree, cutoff, output_type="ndarray")
-    mine, theirs = near["i"] % size, len(kinds.radius) + env.atoms[near["j"]]
-    both = joined(kinds, ground.kinds)
-    _settle(live[near["i"] // size], near["v"], both.allowed(mine, theirs), clearance, lack)
+    count, size = placed.shape[:2]
+    points, atoms = env
+    clearance, lack = np.full(count, _SIGHT), np.zeros(count)
+    if len(points):
+        cutoff = _SIGHT * max(0.75 * (float(kinds.radius.max()) + ground.widest), 1.8)
+        near = KDTree(placed.reshape(-1, 3), compact_nodes=False, balanced_tree=False).sparse_distance_matrix(
+            KDTree(points), cutoff, output_type="ndarray"
+        )
+        mine, theirs = near["i"] % size, len(kinds.radius) + atoms[near["j"]]
+        both = joined(kinds, ground.kinds)
+        _settle(near["i"] // size, near["v"], both.allowed(mine, theirs), clearance, lack)
     return clearance, lack
 
 
@@ -222,7 +202,7 @@ def _own_images(ground: Ground, placed: Array) -> list[Array]:
     """Return the lattice vectors by which a molecule could meet its own image."""
     if not any(ground.periodic):
         return []
-    extent = max(float(np.ptp(placed[..., axis])) for axis in (0, 1)) + 3.0
+    extent = float(np.ptp(placed.reshape(-1, 3)[:, :2], axis=0).max()) + 3.0
     found = []
     for m in range(-2, 3) if ground.periodic[0] else [0]:
         for n in range(-2, 3) if ground.periodic[1] else [0]:
