@@ -5,9 +5,9 @@
 
 takes the first molecules of the table of PubChem compounds in the package `chemicals` (MIT; up to 25 heavy
 atoms, one molecule each, any chemistry), and runs them on a CsBr-terminated platelet of CsPbBr3, which is
-finite, since GFN2-xTB does no slabs: a score from descriptors, then an energy by a machine-learned potential of the
-best, then one by GFN2-xTB of the best of each class. Its table goes into docs/campaigns.md by hand, with what
-`--keep` was.
+finite, since GFN2-xTB does no slabs: a score from descriptors, then an energy by a machine-learned potential
+of the best, then one by GFN2-xTB of the best of each class. Its table goes into docs/campaigns.md by hand,
+with what `--keep` was.
 """
 
 from __future__ import annotations

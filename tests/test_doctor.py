@@ -53,7 +53,7 @@ def test_a_trial_that_works_and_a_name_that_does_not() -> None:
 
 
 def test_what_is_installed_but_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    private(tmp_path, "hangs", "time:sleep", "secs = 60\n")
+    private(tmp_path, "hangs", "subprocess:run", 'args = ["sleep", "60"]\n')
     private(tmp_path, "absent", "qdsurf.methods.xtb_program:XTB", 'program = "no-such-program"\n')
     monkeypatch.setenv("QDSURF_LIBRARY", str(tmp_path))
     absent = try_method("absent")

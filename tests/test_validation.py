@@ -319,7 +319,8 @@ def test_crystals_of_the_shelf_raise_no_alarm(name: str) -> None:
     found = validate(plain(qs.load_crystal(name).atoms))
     assert alarms(found) == []
     assert the(found, "charge").message.startswith("neutral")
-    assert "crystal" in the(found, "kind").message
+    # Lead iodide is of layers that no bond joins.
+    assert "crystal" in the(found, "layers" if name == "PbI2" else "kind").message
 
 
 @pytest.mark.parametrize(

@@ -40,9 +40,14 @@ class Lattice:
 
         The member of the family with the largest indices in front is named: (1, 0, 0), not (0, 0, -1).
         """
-        names = [_indices(self.cell, rotation @ normal, largest, tolerance) for rotation in self.rotations]
-        names += [(-n[0], -n[1], -n[2]) for n in names if n]
-        return max((n for n in names if n), default=None)
+        found = _indices(self.cell, normal, largest, tolerance)
+        if found is None:
+            return None
+        # The indices are turned, not the direction: that of a rough facet lies anywhere in the tolerance.
+        turned = self.cell @ self.rotations @ np.linalg.inv(self.cell) @ np.array(found)
+        names = np.vstack([turned, -turned]).round().astype(int).tolist()
+        h, k, l = max(names)  # noqa: E741 the field's own letters
+        return h, k, l
 
 
 def _indices(cell: Floats, normal: Floats, largest: int, tolerance: float) -> tuple[int, int, int] | None:
