@@ -36,7 +36,7 @@ class Loads(HTMLParser):
 
 @pytest.fixture(scope="module")
 def site(request: pytest.FixtureRequest) -> Path:
-    folder = Path(request.config.getoption("--site"))
+    folder = Path(request.config.getoption("--site")).resolve()
     assert (folder / "index.html").is_file(), f"{folder} holds no site; `make docs` builds one"
     return folder
 
