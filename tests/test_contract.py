@@ -165,7 +165,7 @@ def test_two_processes_at_once_do_not_disturb_each_other(case: Case) -> None:
     """Different systems computed at the same time, in the same folder, have the energies they have alone."""
     method_of(case)
     here, there = _system(case.system), _system(case.system)
-    there.positions[0, 0] += 0.1
+    there.positions[0] += 0.1
     alone = energies_of(case.name, case.settings, [here, there])
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         first = pool.submit(energies_of, case.name, case.settings, [here, there])

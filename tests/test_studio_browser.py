@@ -149,8 +149,8 @@ def test_errors_stand_beside_their_fields_and_are_never_html(browser: Any, addre
         message.get_by_text("nor is it SMILES that can be read").wait_for(timeout=PATIENCE)
         assert "<img src=x" in message.inner_text()
         layers = page.locator("label.q-field", has=page.locator("[data-field=layers]"))
-        assert "a whole number from 1 to 20" in layers.inner_text()
-        page.get_by_text("2 fields above").wait_for()
+        layers.get_by_text("a whole number from 1 to 20").wait_for(timeout=PATIENCE)
+        page.get_by_text("2 fields above").wait_for(timeout=PATIENCE)
         assert page.evaluate("window.hacked") is None
         assert page.locator("img[src=x]").count() == 0
         # the ligand has no room: words beside the amount; once mended, it builds
