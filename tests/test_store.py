@@ -81,6 +81,9 @@ def test_failures_that_differ_in_names_and_numbers_are_one_cause(tmp_path: Path)
             store.put({**piece, "status": "failed", "cause": cause})
         assert store.causes("c") == [("no group in 'CCC'", 3), ("no room: 0.5 of 2 Å", 2)]
         assert store.causes("c", most=1) == [("no group in 'CCC'", 3)]
+        for piece, formula in zip(work[:2], ("C10H7Br19Cs12O4Pb4S", "C8H8Br19Cs12NO4Pb4S"), strict=True):
+            store.put({**piece, "status": "failed", "cause": f"xTB failed on {formula}: SCF not converged"})
+        assert ("xTB failed on C10H7Br19Cs12O4Pb4S: SCF not converged", 2) in store.causes("c")
 
 
 def test_keys_do_not_depend_on_order_and_begin_with_a_letter() -> None:

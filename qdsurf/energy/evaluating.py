@@ -47,11 +47,10 @@ class BindingResult:
     surface: Surface
 
 
-def state_key(state: State, method: Method, fmax: float, steps: int) -> str:
-    """Return a hash of all that the energy of *state* depends on."""
+def state_content(state: State) -> list[Any]:
+    """Return all that tells *state* from another, in plain values; equal states are one."""
     atoms = state.atoms
-    content = [
-        _VERSION,
+    return [
         atoms.get_atomic_numbers().tolist(),
         (atoms.positions.round(5) + 0.0).tolist(),
         (atoms.cell.array.round(5) + 0.0).tolist(),
@@ -59,6 +58,14 @@ def state_key(state: State, method: Method, fmax: float, steps: int) -> str:
         state.charge,
         None if state.fixed is None else state.fixed.tolist(),
         [state.kind, state.per_formula],
+    ]
+
+
+def state_key(state: State, method: Method, fmax: float, steps: int) -> str:
+    """Return a hash of all that the energy of *state* depends on."""
+    content = [
+        _VERSION,
+        *state_content(state),
         [method.identity, engine_version(method)],
         [fmax, steps],
     ]

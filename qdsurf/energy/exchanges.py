@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import numpy as np
-
-from qdsurf.energy.evaluating import BindingResult, References, evaluate_plan
+from qdsurf.energy.evaluating import BindingResult, References, evaluate_plan, state_content
 from qdsurf.energy.procedure import Procedure
 from qdsurf.energy.reactions import COMPLEX, Plan, State, check_balance, choose_reaction, plan
 from qdsurf.errors import AskError
@@ -72,24 +70,13 @@ def _difference(first: Plan, last: Plan) -> tuple[dict[str, State], dict[str, fl
     states: dict[str, State] = {}
     coefficients: dict[str, float] = {}
     for name in last.reaction.stoichiometry:
-        if name not in names and _equal(first.states[name], last.states[name]):
+        if name not in names and state_content(first.states[name]) == state_content(last.states[name]):
             continue
         old, new = names.get(name, (f"{name} (old)", f"{name} (new)"))
         states |= {new: last.states[name], old: first.states[name]}
         coefficients[new] = last.reaction.stoichiometry[name]
         coefficients[old] = -first.reaction.stoichiometry[name]
     return states, coefficients
-
-
-def _equal(one: State, other: State) -> bool:
-    a, b = one.atoms, other.atoms
-    return (
-        len(a) == len(b)
-        and bool((a.numbers == b.numbers).all())
-        and bool(np.allclose(a.positions, b.positions, atol=1e-6))
-        and bool(np.allclose(a.cell.array, b.cell.array, atol=1e-6))
-        and one.charge == other.charge
-    )
 
 
 def _free(plan: Plan, ligand: Ligand) -> str:

@@ -188,13 +188,13 @@ def vacancy(
     """Return the energy of a vacancy with the relaxed structure; see :func:`vacancy_energy`."""
     cache: References = {} if references is None else references
     surface = where if isinstance(where, Surface) else block(relax_crystal(where, method, fmax=fmax), repeat)
-    host = crystal or (where if isinstance(where, Crystal) else None)
+    host = crystal or (where if isinstance(where, Crystal) else crystal_of(surface))
     plan = vacancy_plan(surface, species, crystal=host, limit=limit, sites=sites, radius=radius)
     result = evaluate_plan(
         plan, method,
         fmax=fmax, steps=steps, references=cache, progress=progress, procedure=Procedure(),
     )  # fmt: skip
-    phases = phases_of(host or crystal_of(surface))
+    phases = phases_of(host)
     return replace(
         result, energy=_with_potentials(result.energy, phases, limit, method, fmax, steps, cache, progress)
     )

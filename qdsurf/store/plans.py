@@ -15,7 +15,7 @@ from qdsurf.store.notes import Notes
 PLANNED = "exists (select 1 from plans p where p.campaign=:campaign and p.key=results.key)"
 _BATCH = 1000
 # What a message says of one piece alone: names in quotes, formulas of structures, numbers.
-_OWN = re.compile(r"'[^']*'|\b\d+(\.\d+)?\b")
+_OWN = re.compile(r"'[^']*'|\b(?=\w*\d)(?:[A-Z][a-z]?\d*)+\b|\b\d+(\.\d+)?\b")
 
 
 class Plans(Notes):
@@ -102,7 +102,7 @@ class Plans(Notes):
     def causes(self, campaign: str, most: int = 10) -> list[tuple[str, int]]:
         """Return the commonest causes of failure and how often each occurs.
 
-        Messages that differ in names and numbers only are one cause, told by the first of them.
+        Messages that differ in names, formulas and numbers only are one cause, told by the first of them.
         """
         found = self._db.read(
             "select cause, count(*) as number from results where status='failed' "
