@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from dataclasses import replace
+from io import StringIO
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.io import read
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 import qdsurf as qs
+from qdsurf.campaign.rows import extxyz
 from qdsurf.cli.commands import app
 from qdsurf.errors import AskError, MissingExtra
+from qdsurf.model.vacant import vacant_places
 from qdsurf.report.palette import ELEMENT_COLOURS, rgb
 from qdsurf.report.picture import write_picture
 from qdsurf.report.raster import draw, frame
@@ -43,7 +50,7 @@ def share_of(picture: Floats, element: str) -> float:
 
 def drawn(atoms: Atoms, view: tuple[float, float, float], pixels: int = 200) -> tuple[Floats, Floats]:
     scene = make_scene(atoms, view=view, cell=False)
-    picture, seen = draw(scene, frame(scene, pixels))
+    picture, seen, _ = draw(scene, frame(scene, pixels))
     return np.asarray(picture, dtype=float), seen
 
 
@@ -60,7 +67,7 @@ def test_the_nearer_ball_hides_the_other() -> None:
 def test_a_ball_covers_its_disk() -> None:
     scene = make_scene(Atoms("I"), view=(1, 0, 0), cell=False)
     place = frame(scene, 300)
-    picture, _ = draw(scene, place)
+    picture, _, _ = draw(scene, place)
     area = float(picture[..., 3].sum()) / place.scale**2
     assert area == pytest.approx(np.pi * float(scene.radii[0]) ** 2, rel=0.02)
 
@@ -95,6 +102,65 @@ def test_slabs_stand_upright_and_their_vacuum_is_named() -> None:
     lying = slab.copy()
     lying.rotate(90, "y", rotate_cell=True)
     assert np.allclose(make_scene(lying, view=None, cell=True).balls, scene.balls)
+
+
+CUBIC = qs.load_crystal("CsPbBr3-cubic")
+
+
+def with_vacancies() -> qs.Surface:
+    slab = qs.cut_slab(CUBIC, "001", layers=2, termination="CsBr", repeat=(2, 2))
+    return qs.remove(slab, qs.vacancies(slab, "Br")[0].site, compensate="Cs", faces="both")
+
+
+@pytest.mark.parametrize(
+    ("surface", "view", "least"),
+    [(with_vacancies(), (0.3, 0.15, 1.0), 2), (with_vacancies(), (0.0, -1.0, 0.02), 4),
+     (qs.carve_dot(CUBIC, cells=2), (1.0, 0.4, 0.3), 6)],
+)  # fmt: skip
+def test_every_vacancy_in_sight_has_a_ring(
+    surface: qs.Surface, view: tuple[float, float, float], least: int
+) -> None:
+    vacant = vacant_places(surface)
+    scene = make_scene(surface.atoms, view=view, cell=False, vacant=vacant)
+    assert sorted(scene.vacant) == sorted(name for name, _ in vacant)
+    _, _, shown = draw(scene, frame(scene, 400))
+    assert shown.sum() >= least
+    none = np.zeros((0, 3))
+    bare = replace(scene, vacant=(), rings=none, ring_radii=np.zeros(0), ring_colours=none)
+    place = frame(scene, 400)
+    ours, theirs = (np.asarray(draw(s, place)[0])[::-1] for s in (scene, bare))
+    rows, columns = np.nonzero(np.abs(ours - theirs).max(axis=2) > 0.2)
+    points = np.stack([columns, rows], axis=1) / place.scale + (place.left, place.bottom)
+    away = np.linalg.norm(points[:, None] - scene.rings[None, :, :2], axis=2) - scene.ring_radii
+    on = np.abs(away) < 0.3
+    # what differs is rings and nothing else; those in sight have pixels, those behind atoms next to none
+    assert on.any(axis=1).all()
+    pixels = on.sum(axis=0)
+    assert (pixels[shown] > 8).all()
+    assert (pixels[~shown] < pixels.max() / 4).all()
+
+
+def test_atoms_hide_what_is_behind_them() -> None:
+    vacant = [("Br", np.array([0.0, 0.0, -4.0])), ("Br", np.array([9.0, 0.0, -4.0]))]
+    scene = make_scene(Atoms("Cs", [[0, 0, 0]]), view=(0, 0, 1), cell=False, vacant=vacant)
+    scene = replace(scene, radii=np.array([3.0]))
+    assert draw(scene, frame(scene, 300))[2].tolist() == [False, True]
+    from qdsurf.report.legend import Legend
+
+    legend = Legend.of(scene, np.array([False, True]))
+    assert [text for text, _ in legend.vacancies] == ["2 Br vacancies"]
+    assert "1 of 2 vacancies behind other atoms" in legend.caption
+
+
+def test_vacancies_of_molecules_and_of_files(tmp_path: Path) -> None:
+    slab = qs.cut_slab(qs.load_crystal("MAPbI3"), "001", layers=1)
+    made = qs.remove(slab, qs.vacancies(slab, "methylammonium")[0].site, compensate="I")
+    atoms: Any = read(StringIO(extxyz(made)), format="extxyz")
+    assert [name for name, _ in vacant_places(atoms)] == ["methylammonium", "I"]
+    ours, theirs = (write_picture(s, tmp_path / f"{k}.png", width=300) for k, s in enumerate((made, atoms)))
+    assert ours.read_bytes() == theirs.read_bytes()
+    scene = make_scene(atoms, view=None, cell=False, vacant=[("Fe3+", np.zeros(3))])
+    assert tuple(scene.ring_colours[0]) == rgb("Fe")
 
 
 def test_molecules_cut_by_the_cell_are_drawn_whole() -> None:
@@ -154,6 +220,32 @@ def test_what_is_not_asked_rightly(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(MissingExtra, match="report"):
         write_picture(atoms, tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_verbs_mark_what_they_take_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from qdsurf.report import scene
+
+    drawn: list[tuple[str, ...]] = []
+
+    def watched(*args: Any, **options: Any) -> Any:
+        made = make_scene(*args, **options)
+        drawn.append(made.vacant)
+        return made
+
+    monkeypatch.setattr(scene, "make_scene", watched)
+    slab, gone, png = (str(tmp_path / name) for name in ("a.extxyz", "b.extxyz", "a.png"))
+    qs.write_structure(qs.cut_slab(CUBIC, "001", layers=1, termination="CsBr", repeat=(2, 2)), slab)
+    for words, expected in (
+        (f"vacancies {slab} Br --remove 1 --compensate Cs -o {gone}", ("Br", "Cs")),
+        (f"validate {gone}", ("Br", "Cs")),
+        (f"vacancies {slab} Br --random 0.1 --compensate Cs", ("Br", "Br", "Cs", "Cs")),
+        (f"substitute {slab} Pb Bi3+ --compensate Cs", ("Cs",)),
+        ("dot CsPbBr3-cubic --cells 1", ("Cs",) * 4),
+        (f"alloy {slab} B=Pb:0.75,Bi:0.25 --compensate 'Cs vacancies'", ("Cs",)),
+    ):
+        done = CliRunner().invoke(app, [*shlex.split(words), "--png", png])
+        assert done.exit_code == 0, done.output
+        assert tuple(sorted(drawn.pop())) == expected, words
 
 
 def test_the_command_draws(tmp_path: Path) -> None:

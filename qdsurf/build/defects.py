@@ -15,6 +15,7 @@ from qdsurf.build.ions import INSIDE, ION_KINDS, Ions, require_bare
 from qdsurf.build.sites import find_sites, set_roles
 from qdsurf.errors import AskError
 from qdsurf.model.nouns import Site, Surface
+from qdsurf.model.vacant import note_vacancies
 
 # More ions than this in one neutral group are no longer one place.
 _LARGEST_GROUP = 4
@@ -124,7 +125,9 @@ def _without(
         for site in [*removed, *empty]
         if site.location != INSIDE
     )
-    buried = [site.position for site in removed if site.location == INSIDE]
+    inside = [site for site in removed if site.location == INSIDE]
+    buried = [site.position for site in inside]
+    note_vacancies(atoms, ((site.species, site.position) for site in inside))
     found = find_sites(atoms, surface.charges, facet=ions.facet, vacated=vacated)
     # bridges and hollows come from the builder of the dot; those that keep two neighbours stay
     open_ = [s for s in surface.sites if s.kind in ("bridge", "hollow")]

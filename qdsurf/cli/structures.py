@@ -146,12 +146,9 @@ def validate(
     found = check(file, charges=_numbers(charge, "Mn=2"))
     errors, warnings = (sum(f.level == level for f in found) for level in ("error", "warning"))
     if png is not None:
-        from ase.io import read
-
         from qdsurf.report.picture import write_picture
 
-        shown: Any = read(file)
-        write_picture(shown, png)
+        write_picture(_structure(file), png)
     if json:
         as_json({"file": str(file), "errors": errors, "warnings": warnings, "findings": found})
     else:
@@ -160,6 +157,19 @@ def validate(
         say(f"{file}: {errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}")
     if errors:
         raise typer.Exit(1)
+
+
+def _structure(file: Path) -> Any:
+    """Return the Surface of *file*, which knows its vacancies, or the atoms of a file of other origin."""
+    from ase.io import read
+
+    from qdsurf.errors import AskError
+    from qdsurf.model.files import read_surface
+
+    try:
+        return read_surface(file)
+    except AskError:
+        return read(file)
 
 
 @app.command()

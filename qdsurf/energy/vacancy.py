@@ -18,6 +18,7 @@ from qdsurf.energy.reactions import Plan, State, check_balance
 from qdsurf.energy.states import fixed_mask, lowest_free_plane
 from qdsurf.errors import AskError
 from qdsurf.model.nouns import Crystal, Energy, Method, Reaction, Site, Surface
+from qdsurf.model.vacant import note_vacancies
 
 VACANT, WHOLE = "with vacancies", "without vacancies"
 WHEN = "ions leave a surface or a crystal, each to the reservoir that a limit names; the state is neutral"
@@ -140,6 +141,8 @@ def _vacant_surface(surface: Surface, gone: list[int], vacant: State, label: str
     extra = max(charge - surface.charge, 0)
     atoms = vacant.atoms.copy()
     atoms.arrays["fragment"] = np.unique(atoms.arrays["fragment"], return_inverse=True)[1]
+    species, places = surface.atoms.arrays["species"], surface.atoms.positions
+    note_vacancies(atoms, ((str(species[i]), places[i]) for i in gone))
     return replace(
         surface,
         name=f"{surface.name}-{label}",

@@ -33,6 +33,10 @@ GLIMPSE = 0.01
 BOX_COLOUR = (0.45, 0.45, 0.5)
 BOX_PIXELS = 1.2
 BACKGROUND = np.float32(-1e9)
+# Rings of vacancies: dashes around the circle, the share of each that is drawn, the width in Å and in
+# pixels at least, with a border that keeps pale colours apart from white.
+DASHES, DASH_SHARE, RING_WIDTH, RING_PIXELS, RING_BORDER = 12, 0.62, 0.20, 2.2, 0.35
+BORDER_COLOUR = (0.12, 0.12, 0.14)
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,10 @@ class Frame:
 
 def frame(scene: Scene, longest: int) -> Frame:
     """Return a frame around *scene* whose longer side has *longest* pixels."""
-    low = [scene.balls[:, :2] - scene.radii[:, None], *(line[:, :2] for line in scene.box)]
-    high = [scene.balls[:, :2] + scene.radii[:, None], *(line[:, :2] for line in scene.box)]
+    centres = np.vstack([scene.balls[:, :2], scene.rings[:, :2]])
+    radii = np.append(scene.radii, scene.ring_radii + RING_WIDTH)[:, None]
+    low = [centres - radii, *(line[:, :2] for line in scene.box)]
+    high = [centres + radii, *(line[:, :2] for line in scene.box)]
     lower, upper = np.vstack(low).min(axis=0) - 0.4, np.vstack(high).max(axis=0) + 0.4
     size = upper - lower
     scale = longest / float(size.max())
@@ -57,18 +63,25 @@ def frame(scene: Scene, longest: int) -> Frame:
     return Frame(scale, float(lower[0]), float(lower[1]), width, height)
 
 
-def draw(scene: Scene, place: Frame) -> tuple[Pixels, NDArray[np.bool_]]:
-    """Return red, green, blue and opacity (height, width, 4), and which balls are seen."""
+def ring_width(scale: float) -> float:
+    """Return the width in Å of the rings of vacancies at so many pixels per Å."""
+    return max(RING_WIDTH, RING_PIXELS / scale)
+
+
+def draw(scene: Scene, place: Frame) -> tuple[Pixels, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return red, green, blue and opacity (height, width, 4), which balls are seen, and which rings."""
     canvas = _Canvas(place, scene)
     canvas.balls()
     canvas.sticks()
-    # the lines of the cell cast no shade
+    # rings of vacancies and the lines of the cell cast no shade
     shade = canvas.occlusion()
+    canvas.rings()
     canvas.lines()
     picture = canvas.shaded(shade)
     shown = canvas.owner[(canvas.owner >= 0) & (canvas.owner < len(scene.balls))]
     pixels = np.bincount(shown, minlength=len(scene.balls))
-    return picture, pixels > GLIMPSE * np.pi * (scene.radii * canvas.scale) ** 2
+    seen = pixels > GLIMPSE * np.pi * (scene.radii * canvas.scale) ** 2
+    return picture, seen, canvas.seen_rings()
 
 
 @cache
@@ -152,6 +165,34 @@ class _Canvas:
             height = np.where(inside, depth, -np.inf).astype(np.float32)[: shape[0], : shape[1]]
             self._put(part, height, len(scene.balls) + number)
 
+    def rings(self) -> None:
+        """Draw a dashed ring around every vacancy, flat towards the camera; what is nearer hides it."""
+        scene, width = self.scene, ring_width(self.scale / FINER)
+        first = len(scene.balls) + len(scene.starts) + 1
+        for number, ((x, y), z, radius) in enumerate(
+            zip(self.pixel(scene.rings), scene.rings[:, 2].tolist(), scene.ring_radii.tolist(), strict=True)
+        ):
+            reach = int(np.ceil((radius + width) * self.scale)) + 1
+            columns = np.arange(max(0, round(x) - reach), min(self.depth.shape[1], round(x) + reach + 1))
+            rows = np.arange(max(0, round(y) - reach), min(self.depth.shape[0], round(y) + reach + 1))
+            right, up = columns[None, :] - x, rows[:, None] - y
+            away = np.abs(np.hypot(right, up) / self.scale - radius) / (width / 2)
+            turn = (np.arctan2(up, right) / (2 * np.pi) * DASHES) % 1.0
+            part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+            for owner, thick in ((first + len(scene.rings) + number, 1 + RING_BORDER), (first + number, 1.0)):
+                inside = (away <= thick) & (np.abs(turn - 0.5) <= DASH_SHARE / 2)
+                height = np.where(inside, z + 1e-3 * (owner < first + len(scene.rings)), -np.inf)
+                self._put(part, height.astype(np.float32), owner)
+
+    def seen_rings(self) -> NDArray[np.bool_]:
+        """Return which rings show at least a tenth of what is drawn of them."""
+        scene = self.scene
+        first, many = len(scene.balls) + len(scene.starts) + 1, len(scene.rings)
+        owner = self.owner[(self.owner >= first) & (self.owner < first + many)] - first
+        width = ring_width(self.scale / FINER)
+        whole = DASH_SHARE * 2 * np.pi * scene.ring_radii * width * self.scale**2
+        return np.asarray(np.bincount(owner, minlength=many) > 0.1 * whole)
+
     def lines(self) -> None:
         """Draw the lines of the cell; what is nearer hides them."""
         number = len(self.scene.balls) + len(self.scene.starts)
@@ -185,9 +226,11 @@ class _Canvas:
         return np.ascontiguousarray(picture[::-1])
 
     def _linear_colours(self) -> Pixels:
-        """Return the colours of balls, of both halves of each stick, and of the box, in linear light."""
+        """Return the colours of balls, both halves of sticks, box, rings and borders, in linear light."""
         scene = self.scene
-        tones = [scene.colours, scene.start_colours, scene.end_colours, np.array([BOX_COLOUR])]
+        borders = np.tile(np.array(BORDER_COLOUR), (len(scene.rings), 1))
+        box = np.array([BOX_COLOUR])
+        tones = [scene.colours, scene.start_colours, scene.end_colours, box, scene.ring_colours, borders]
         return np.vstack(tones).astype(np.float32) ** np.float32(GAMMA)
 
     def _band(self, rows: slice, shade: Pixels, linear: Pixels) -> Pixels:
@@ -202,7 +245,7 @@ class _Canvas:
         y, x = at[0] + rows.start, at[1] + self.margin
         depth = self.depth[y, x]
         tone, normal = self._surface(x, y, number, depth)
-        box = number == len(self.scene.balls) + len(self.scene.starts)
+        flat = number >= len(self.scene.balls) + len(self.scene.starts)
         bright = np.maximum(normal @ LIGHT, 0)
         mirror = np.maximum(2 * bright * normal[:, 2] - LIGHT[2], 0)
         for _ in range(SHARPENINGS):
@@ -211,9 +254,9 @@ class _Canvas:
         lit = (
             linear[tone] * ((AMBIENT + DIFFUSE * bright) * dim)[:, None] + (SPECULAR * mirror * dim)[:, None]
         )
-        lit[box] = linear[-1]
+        lit[flat] = linear[tone[flat]]
         edge = self._edge(x, y, depth)
-        edge[box] = 0
+        edge[flat] = 0
         lit *= (1 - np.float32(DARKEST) * edge)[:, None]
         shown = _DISPLAY[np.clip(lit * (len(_DISPLAY) - 1), 0, len(_DISPLAY) - 1).astype(np.int32)]
         haze = (FOG * np.clip((self.near - depth) / self.range, 0, 1))[:, None]
@@ -253,7 +296,8 @@ class _Canvas:
             share = (away * along).sum(axis=1) / np.maximum((along * along).sum(axis=1), 1e-9)
             tone[of] = balls + number + np.where(share < 0.5, 0, sticks)
             normal[of] = (away - share[:, None] * along) / scene.widths[number].astype(np.float32)[:, None]
-        tone[owner == balls + sticks] = balls + 2 * sticks
+        flat = owner >= balls + sticks
+        tone[flat] = owner[flat] + sticks
         # centres are rounded to pixels, so the normals of rims are not quite unit vectors
         normal /= np.sqrt((normal * normal).sum(axis=1, keepdims=True))
         return tone, normal

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,9 @@ SLAB_VIEW, DOT_VIEW = (0.28, -1.0, 0.16), (1.0, 0.4, 0.3)
 OPEN, CLOSED, LARGE_DOT = 0.60, 0.86, 1200
 MOLECULE_BALL, HYDROGEN_BALL, MOLECULE_STICK, CRYSTAL_STICK = 0.36, 0.24, 0.15, 0.11
 CRYSTAL_STICK_COLOUR = (0.62, 0.62, 0.66)
+# Rings around vacancies of molecular ions: the effective radius of methylammonium (Kieslich et al.,
+# doi:10.1039/C4SC02211D) in Å, and a grey, since no one element is missing.
+MOLECULAR_ION, MOLECULAR_GREY = 2.17, (0.45, 0.45, 0.50)
 # Radius of Pb2+ in coordination 6 (Shannon, doi:10.1107/S0567739476001551), as drawn; and of the
 # halides and chalcogenides, which for contacts have van der Waals radii.
 DRAWN = {
@@ -51,6 +56,8 @@ class Scene:
         (m, 3) ends and (m,) radii in Å of sticks; each half has the colour of its end.
     box
         (k, 2, 3) straight lines of the cell.
+    vacant, rings, ring_radii, ring_colours
+        (v,) species that are missing, (v, 3) their places, (v,) radii in Å, (v, 3) red, green and blue.
     caption
         What the picture does not show by itself.
     """
@@ -65,11 +72,21 @@ class Scene:
     start_colours: Floats
     end_colours: Floats
     box: Floats
+    vacant: tuple[str, ...]
+    rings: Floats
+    ring_radii: Floats
+    ring_colours: Floats
     caption: str
 
 
-def make_scene(atoms: Atoms, *, view: tuple[float, float, float] | None, cell: bool) -> Scene:
-    """Return what is seen of *atoms* from the direction *view*."""
+def make_scene(
+    atoms: Atoms,
+    *,
+    view: tuple[float, float, float] | None,
+    cell: bool,
+    vacant: Sequence[tuple[str, Floats]] = (),
+) -> Scene:
+    """Return what is seen of *atoms* and of the places that are *vacant* from the direction *view*."""
     anatomy = take_apart(atoms)
     # molecules are drawn whole, where the cell may cut them
     positions = atoms.positions + anatomy.molecules.offset @ atoms.cell.array
@@ -99,6 +116,10 @@ def make_scene(atoms: Atoms, *, view: tuple[float, float, float] | None, cell: b
         start_colours=np.where(crystal[:, None], grey, colours[i]),
         end_colours=np.where(crystal[:, None], grey, colours[j]),
         box=lines @ camera.T,
+        vacant=tuple(species for species, _ in vacant),
+        rings=np.array([place for _, place in vacant], dtype=float).reshape(-1, 3) @ camera.T,
+        ring_radii=np.array([share * _ring(species)[0] for species, _ in vacant], dtype=float),
+        ring_colours=np.array([_ring(species)[1] for species, _ in vacant], dtype=float).reshape(-1, 3),
         caption=caption,
     )
 
@@ -147,6 +168,16 @@ def ion_radius(element: str) -> float:
     """
     ionic = DRAWN.get(element, SHANNON_CRYSTAL.get(element, VAN_DER_WAALS.get(element)))
     return radius(element) if ionic is None else ionic
+
+
+def _ring(species: str) -> tuple[float, tuple[float, float, float]]:
+    """Return the radius in Å and the colour of an ion that is missing; "Fe3+" is of the element Fe."""
+    from ase.data import atomic_numbers
+
+    element = re.sub(r"\d*[+-]?$", "", species)
+    if element not in atomic_numbers:
+        return MOLECULAR_ION, MOLECULAR_GREY
+    return ion_radius(element), rgb(element)
 
 
 def _radii(anatomy: Anatomy, share: float) -> Floats:

@@ -14,6 +14,7 @@ from qdsurf.build.planes import members_of
 from qdsurf.crystals.charges import MOLECULAR_CHARGES
 from qdsurf.crystals.molecules import shape
 from qdsurf.model.nouns import Site
+from qdsurf.model.vacant import note_vacancies
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -49,10 +50,12 @@ def rebuilt(
     fragment: list[int] = []
     now: list[str] = []
     found: dict[int, tuple[int, ...]] = {}
+    missing: list[tuple[str, NDArray[np.float64]]] = []
     count = 0
     for number, (old, members) in enumerate(members_of(atoms).items()):
         if number in left_out:
             found[old] = ()
+            missing.append((species[members[0]], points[number]))
             continue
         label = str(labels[number])
         if label == species[members[0]]:
@@ -73,6 +76,7 @@ def rebuilt(
     for key, values in atoms.arrays.items():
         if key not in ("numbers", "positions", "fragment", "species"):
             made.set_array(key, values[source])
+    note_vacancies(made, missing)
     made.set_array("fragment", np.array(fragment))
     made.set_array("species", np.array(now, dtype=np.str_))
     return made, found
