@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,6 +65,32 @@ def test_the_input_says_what_was_asked_for() -> None:
     large = template(Atoms("Cs", cell=[12.0, 12.0, 30.0], pbc=(True, True, False)))
     assert "KPOINTS" not in large
     assert "&VDW_POTENTIAL" not in template(molecule("H2O"), dispersion="")
+    ghosts = template(molecule("H2O"), ghosts=(0, 1))
+    assert "UKS" in ghosts, "a hydrogen atom alone"
+    assert "&KIND O_ghost" in ghosts
+    assert ghosts.count("GHOST TRUE") == 2
+
+
+@pytest.mark.engine
+@pytest.mark.dft
+def test_ghosts_lend_their_functions_and_nothing_else() -> None:
+    """Counterpoise of ammonia on HBr: it weakens the bond, and is nothing where the two are far apart."""
+    from qdsurf.energy.parts import counterpoise_correction
+
+    method = qs.load_method("cp2k-pbe-d3", cutoff=120.0, padding=2.5)
+    acid = np.array([True, True, False, False, False, False])
+
+    def correction(distance: float) -> float:
+        ammonia = molecule("NH3")
+        ammonia.positions -= ammonia.positions[0]
+        pair = Atoms("BrH", positions=[(0, 0, distance + 1.42), (0, 0, distance)]) + ammonia
+        value, said = counterpoise_correction(pair, acid, method, 0, 0)
+        assert said == []
+        assert value is not None
+        return value
+
+    assert 0.004 < correction(1.8) < 0.1
+    assert correction(5.0) == pytest.approx(0.0, abs=0.001)
 
 
 @pytest.mark.dft
@@ -103,6 +130,22 @@ def test_a_field_that_does_not_converge_is_an_error_with_its_ladder() -> None:
     assert result.energy == pytest.approx(
         single_point(HBR, qs.load_method("cp2k-pbe-d3", padding=3.0)).energy, abs=0.002
     )
+
+
+@pytest.mark.dft
+@pytest.mark.parametrize(
+    ("does", "said"), [("kill -9 $$", "nothing"), ("echo 'no such library' >&2; exit 127", "no such library")]
+)
+def test_a_program_that_ends_while_it_starts_is_an_error_with_its_cause(
+    does: str, said: str, tmp_path: Path
+) -> None:
+    program = tmp_path / "cp2k.psmp"
+    program.write_text(f"#!/bin/sh\n{does}\n")
+    program.chmod(0o755)
+    with pytest.raises(EvaluationError) as caught:
+        single_point(HBR, qs.load_method("cp2k-pbe-d3", program=str(program)))
+    assert "HBr: CP2K stopped while it started" in str(caught.value)
+    assert str(caught.value).endswith(f"it said last: {said}")
 
 
 @pytest.mark.dft

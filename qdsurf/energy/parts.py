@@ -45,8 +45,8 @@ def energy_parts(
     found
         Numbers of the states of the reaction.
     counterpoise
-        Whether to add the correction for the basis functions that the parts lend one another; negative
-        of what they gain, so it weakens the interaction.
+        Whether to add the correction for the basis functions that the parts lend one another: what they
+        gain by them, positive, so that it weakens the interaction. With PySCF and CP2K.
 
     Returns
     -------
@@ -127,24 +127,31 @@ def counterpoise_correction(
     ----------
     Boys and Bernardi, doi:10.1080/00268977000101561.
     """
-    if not _has_ghosts(method):
+    taken = _taken(method)
+    if "ghosts" not in taken:
         return None, [f"no counterpoise correction: {method.title} places no ghost atoms"]
     # Dispersion is a sum over nuclei: it is the same with the basis of the other part and without.
-    bare = replace(method, added_dispersion="")
+    settings = {**method.settings, **({"dispersion": ""} if "dispersion" in taken else {})}
+    if "frame" in taken:
+        settings["frame"] = atoms.positions.tolist()
+    bare = replace(method, added_dispersion="", settings=settings)
     gained = 0.0
     for mask, q in ((own, charge), (~own, whole - charge)):
         ghosts = tuple(int(i) for i in np.flatnonzero(~mask))
-        lent = replace(bare, settings={**bare.settings, "ghosts": ghosts})
-        gained += (
-            single_point(atoms[mask], bare, charge=q).energy - single_point(atoms, lent, charge=q).energy
-        )
+        lent = replace(bare, settings={**settings, "ghosts": ghosts})
+        try:
+            alone, helped = single_point(atoms[mask], bare, charge=q), single_point(atoms, lent, charge=q)
+        except (AskError, EvaluationError) as error:
+            return None, [f"no counterpoise correction: a part has no energy ({error})"]
+        gained += alone.energy - helped.energy
     return gained, []
 
 
-def _has_ghosts(method: Method) -> bool:
-    """Return whether the calculator of *method* takes ghost atoms: basis functions without nuclei."""
+def _taken(method: Method) -> frozenset[str]:
+    """Return the names of the settings that the calculator of *method* takes, where it says them."""
     module, _, name = method.calculator.partition(":")
     try:
-        return "ghosts" in inspect.signature(getattr(import_module(module), name).__init__).parameters
+        made = getattr(import_module(module), name).__init__
+        return frozenset(inspect.signature(made).parameters)
     except (ImportError, AttributeError, ValueError):
-        return False
+        return frozenset()

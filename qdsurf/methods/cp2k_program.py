@@ -11,6 +11,7 @@ import math
 import subprocess
 import tempfile
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,27 @@ R_CUTOFF [angstrom] 15
 &END PAIR_POTENTIAL
 &END VDW_POTENTIAL
 """
+# What a kind of ghosts is called after its element.
+_GHOST = "_ghost"
 _SMOOTHING = "&XC_GRID\nXC_DERIV {0}_SMOOTH\nXC_SMOOTH_RHO {0}\n&END XC_GRID\n"
+
+
+class _Engine(CP2K):
+    """ASE's driver of the shell mode, with ghost atoms."""
+
+    def __init__(self, ghosts: frozenset[int], **settings: Any) -> None:
+        """Start the program."""
+        self.ghosts = ghosts
+        CP2K.__init__(self, **settings)
+
+    def _generate_input(self) -> str:
+        """Return ASE's input with the kind of ghosts beside the ghosts."""
+        lines: list[str] = CP2K._generate_input(self).splitlines()
+        first = [line.strip() for line in lines].index("&COORD") + 1
+        for number in self.ghosts:
+            symbol, place = lines[first + number].split(maxsplit=1)
+            lines[first + number] = f"{symbol}{_GHOST} {place}"
+        return "\n".join(lines)
 
 
 class CP2KProgram(Calculator):
@@ -118,6 +139,12 @@ class CP2KProgram(Calculator):
         transformation); threshold on the density matrix or the gradient; most steps.
     program, threads
         What is run, on how many cores.
+    ghosts
+        Atoms, counted from 0, that lend their basis functions and have neither core nor electrons: for the
+        counterpoise correction. Ask for no dispersion beside them.
+    frame
+        Positions in Å, beside those of the atoms, that the box of a molecule or dot holds, so that parts of
+        a system stand on the grid where they stand in the whole.
     """
 
     implemented_properties = ["energy", "forces"]  # noqa: RUF012
@@ -139,6 +166,8 @@ class CP2KProgram(Calculator):
         max_scf: int = 60,
         program: str = "cp2k.psmp",
         threads: int = 1,
+        ghosts: Sequence[int] = (),
+        frame: Sequence[Sequence[float]] = (),
     ) -> None:
         """Take the settings; nothing is run."""
         self._engine: Any = None
@@ -161,6 +190,7 @@ class CP2KProgram(Calculator):
             "dispersion": _DISPERSION.format(functional=functional) if dispersion else "",
         }
         self._max_scf, self._program, self._threads = max_scf, program, threads
+        self._ghosts, self._frame = frozenset(ghosts), np.reshape(np.asarray(frame, float), (-1, 3))
         self._folder: Any = None
         self._shift = np.zeros(3)
         self._new = True
@@ -195,14 +225,18 @@ class CP2KProgram(Calculator):
         assert self.atoms is not None
         if self._charge and self.atoms.pbc.any():
             raise AskError("CP2K with a net charge is for molecules and dots, not for periodic cells")
-        if self._engine is None or {"numbers", "cell", "pbc"} & set(system_changes):
-            self.close()
-            self._start(self.atoms)
-        boxed = self._boxed(self.atoms)
         try:
+            if self._engine is None or {"numbers", "cell", "pbc"} & set(system_changes):
+                self.close()
+                self._start(self.atoms)
+            boxed = self._boxed(self.atoms)
             self._engine.calculate(boxed, ["energy", "forces"], all_changes if self._new else ["positions"])
-        except (AssertionError, OSError, ValueError, EOFError) as error:
+        except (AssertionError, RuntimeError, OSError, ValueError, EOFError) as error:
             said = self._said()
+            if self._engine is None:
+                raise EvaluationError(
+                    f"CP2K stopped while it started: killed, or cannot run here; it said last: {_last(said)}"
+                ) from error
             self.close()
             if "NOT converged" in said:
                 raise SCFError("the SCF of CP2K did not converge") from error
@@ -218,19 +252,24 @@ class CP2KProgram(Calculator):
 
     def _said(self) -> str:
         """Return what the program wrote so far."""
-        path = Path(self._folder.name) / "qdsurf.out"
-        return path.read_text(errors="replace") if path.exists() else ""
+        if self._folder is None:
+            return ""
+        folder = Path(self._folder.name)
+        paths = [folder / name for name in ("qdsurf.out", "qdsurf.err")]
+        return "".join(path.read_text(errors="replace") for path in paths if path.exists())
 
     def _start(self, atoms: Atoms) -> None:
         """Start the program in a new folder, with the box of *atoms*."""
+        self._folder = None
         self._folder = tempfile.TemporaryDirectory(prefix="qdsurf-cp2k-")
         self._cell, self._shift = self._box(atoms)
         env = environment(self._threads)
         names = "OMP_NUM_THREADS", "OMP_STACKSIZE"
         command = ["env", *(f"{key}={env[key]}" for key in names), *tied([self._program, "-s"])]
         self._new = True
-        self._engine = CP2K(
-            command=f"cd {self._folder.name} && exec " + " ".join(command),
+        engine = _Engine(
+            self._ghosts,
+            command=f"cd {self._folder.name} && exec {' '.join(command)} 2> qdsurf.err",
             label="qdsurf",
             inp=self._template(atoms),
             **dict.fromkeys(
@@ -242,14 +281,17 @@ class CP2KProgram(Calculator):
             stress_tensor=False,
         )
         # ASE would end the program politely, in its folder, which may be gone by then.
-        self._engine._shell.close = _nothing
-        self._end = weakref.finalize(self, _kill, self._engine._shell._child)
+        shell: Any = engine._shell
+        shell.close = _nothing
+        self._end = weakref.finalize(self, _kill, shell._child)
+        self._engine = engine
 
     def _box(self, atoms: Atoms) -> tuple[Any, Any]:
         """Return the cell of *atoms* and the shift that brings them to its middle."""
         if atoms.pbc.any():
             return atoms.cell.array.copy(), np.zeros(3)
-        low, high = atoms.positions.min(axis=0), atoms.positions.max(axis=0)
+        held = np.vstack([atoms.positions, self._frame])
+        low, high = held.min(axis=0), held.max(axis=0)
         lengths = high - low + 2 * self._padding
         lengths = np.full(3, lengths.max())
         return np.diag(lengths), lengths / 2 - (low + high) / 2
@@ -276,7 +318,9 @@ class CP2KProgram(Calculator):
         sampled = max(counts) > 1
         grid = " ".join(map(str, counts))
         scf = _SCF["mixing" if sampled else self._scf]
-        odd = int(atoms.numbers.sum() - self._charge) % 2
+        real = [n for i, n in enumerate(atoms.numbers) if i not in self._ghosts]
+        odd = int(sum(real) - self._charge) % 2
+        lent = sorted({atoms.symbols[i] for i in self._ghosts}, key=atomic_numbers.__getitem__)
         return _TEMPLATE.format(
             **self._values,
             spin="UKS\n" if odd else "",
@@ -287,6 +331,10 @@ class CP2KProgram(Calculator):
             kinds="".join(
                 f"&KIND {s}\nBASIS_SET {self._basis}\nPOTENTIAL GTH-{self._functional}\n&END KIND\n"
                 for s in symbols
+            )
+            + "".join(
+                f"&KIND {s}{_GHOST}\nELEMENT {s}\nBASIS_SET {self._basis}\nGHOST TRUE\n&END KIND\n"
+                for s in lent
             ),
         )
 
