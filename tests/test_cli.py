@@ -74,3 +74,27 @@ def test_doctor_names_every_method_and_its_warnings() -> None:
     for method in ("emt", "gfn1-xtb", "gfn2-xtb", "sevennet-0", "sevennet-l3i5", "chgnet"):
         assert method in out
     assert "warning" in out
+
+
+def test_the_group_that_binds_is_chosen_on_the_command_line(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    import qdsurf as qs
+    from qdsurf.cli.commands import app
+    from qdsurf.errors import AnchorError
+
+    slab, bound = str(tmp_path / "s.extxyz"), tmp_path / "b.extxyz"
+    crystal = qs.load_crystal("CsPbBr3-cubic")
+    qs.write_structure(qs.cut_slab(crystal, "001", layers=1, termination="PbBr2", repeat=(2, 2)), slab)
+    for anchor, element in (("thiol", "S"), ("[OH]", "O"), ("best", "S")):
+        done = CliRunner().invoke(app, ["attach", slab, "OCCS", "--anchor", anchor, "-o", str(bound)])
+        assert done.exit_code == 0, done.exception
+        atoms = qs.read_surface(bound).atoms
+        assert set(atoms.symbols[atoms.arrays["anchor"]]) == {element}
+    # of several ligands those that have the group bind by it; one of them must
+    done = CliRunner().invoke(app, ["attach", slab, "OCCS", "butylamine", "--anchor", "thiol", "--json"])
+    assert "butylamine" in json.loads(done.stdout)["ledger"]
+    for words in (["OCCS"], ["OCCS", "OCCO"]):
+        refused = CliRunner().invoke(app, ["attach", slab, *words, "--anchor", "carboxylate"])
+        assert isinstance(refused.exception, AnchorError)
+        assert "thiol (atom 3), alcohol (atom 0)" in str(refused.exception)

@@ -89,6 +89,36 @@ def test_a_smarts_outside_the_table_is_an_anchor_if_it_has_a_lone_pair():
         ligand_from_smiles("CCCC", anchor="[CH3]")
 
 
+@pytest.mark.parametrize(
+    ("smiles", "first", "left"),
+    [
+        ("OCCS", "thiol", "alcohol"),
+        ("OCCSC", "thioether", "alcohol"),
+        ("OC(=O)CCS", "thiol", "carboxylic acid"),
+        ("OCCN", "amine", "alcohol"),
+        ("NCCS", "amine", "thiol"),
+        ("COCCO", "alcohol", "ether"),
+        ("OCCP(=O)(C)C", "phosphine oxide", "alcohol"),
+    ],
+)
+def test_of_donors_that_water_does_not_protonate_the_softer_binds(smiles, first, left):
+    ligand = ligand_from_smiles(smiles, anchor="best")
+    assert (ligand.anchors[0].name, ligand.others[0].name) == (first, left)
+
+
+def test_softness_is_that_of_the_texts():
+    from qdsurf.ligands.groups import GROUPS
+    from qdsurf.ligands.softness import group_softness
+    from qdsurf.rank.hsab_tables import VOTES
+    from qdsurf.rank.softness import group_donor
+
+    for group in GROUPS:
+        if group.takes == "on a cation" and not group.weak:
+            votes = [VOTES[vote.hsab_class] for vote in group_donor(group.name).classes if vote.counted]
+            assert votes, f"{group.name} has no class, so its rank would be that of a borderline donor"
+            assert group_softness(group.name) == pytest.approx(sum(votes) / len(votes))
+
+
 def test_weak_donors_yield_to_strong_ones_and_bind_alone():
     strong = ligand_from_smiles("COCCN")
     assert strong.anchors[0].name == "amine"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -193,6 +194,54 @@ def test_show_draws_what_is_on_the_shelves(tmp_path: Path, name: str) -> None:
     result = CliRunner().invoke(app, ["show", name, "--png", str(tmp_path / "a.svg")])
     assert result.exit_code == 0, result.output
     assert (tmp_path / "a.svg").read_text().count("<path") > 10
+
+
+@pytest.fixture(scope="module")
+def platinum(tmp_path_factory: pytest.TempPathFactory) -> str:
+    slab = qs.cut_slab(qs.load_crystal("Pt"), "111", layers=2, repeat=(2, 2))
+    return str(qs.write_structure(slab, tmp_path_factory.mktemp("slab") / "pt.extxyz"))
+
+
+FIGURES = {
+    "coverage": 'coverage {slab} N --method emt --counts 1,2 --steps 3 --figure "{figure}" --json',
+    "hsab": 'hsab F- I- acetate --on Pb2+ --method none --figure "{figure}" --json',
+    "rank": 'rank acetate thiocyanate octylamine --on Pb2+ --figure "{figure}" --json',
+    "compositions": 'compositions CsPbI3 MAPbI3 --figure "{figure}" --json',
+}
+
+
+@pytest.mark.parametrize("verb", FIGURES)
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_the_verb_that_has_the_numbers_draws_them(
+    verb: str, ending: str, tmp_path: Path, platinum: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figure = tmp_path / f"a.{ending}"
+    words = shlex.split(FIGURES[verb].format(slab=platinum, figure=figure))
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert figure.read_bytes().startswith({"svg": b"<?xml", "pdf": b"%PDF", "png": b"\x89PNG"}[ending])
+    assert json.loads(result.stdout)
+    if ending == "svg":
+        refused = CliRunner().invoke(app, [word.replace(".svg", ".gif") for word in words])
+        assert isinstance(refused.exception, AskError), (
+            "a wrong ending is refused before anything is computed"
+        )
+        assert refused.stdout == ""
+
+
+def test_a_coverage_curve_on_the_command_line(platinum: str) -> None:
+    words = ["coverage", platinum, "N", "--method", "emt", "--steps", "3", "--counts"]
+    shown = CliRunner().invoke(app, [*words, "1,2"])
+    for text in ("25%", "50%", "adsorption", "emt"):
+        assert text in shown.output
+    found = json.loads(CliRunner().invoke(app, [*words, "1,2", "--json"]).stdout)["N"]
+    assert [point["ligands"] for point in found] == [1, 2]
+    first, second = (point["energy"]["value"] for point in found)
+    assert found[1]["differential"] == pytest.approx(2 * second - first)
+    for counts, named in (("1,x", "such as 1,2,4"), ("2,1", "ascending"), ("99", "4 sites")):
+        refused = CliRunner().invoke(app, [*words, counts])
+        assert isinstance(refused.exception, AskError)
+        assert named in str(refused.exception)
 
 
 def test_report_draws_energies_and_compares_methods(tmp_path: Path) -> None:

@@ -31,6 +31,11 @@ Output = Annotated[
     Path | None, typer.Option("-o", "--output", help="File to write; its ending is the format.")
 ]
 
+AnchorName = Annotated[
+    str | None,
+    typer.Option("--anchor", help="Group that binds: a name such as thiol, SMARTS, or best."),
+]
+
 Picture = Annotated[Path | None, typer.Option("--png", help="Picture to draw: .png, .svg or .pdf.")]
 
 
@@ -87,11 +92,25 @@ def facet_lines(facets: Iterable[FacetSummary]) -> list[str]:
     return lines
 
 
-def any_ligand(text: str) -> Any:
-    """Return the ligand of that name on the shelf, of that file, or the one of that SMILES."""
-    from qdsurf.ligands import find_ligand
+def any_ligand(text: str, anchor: str | None = None) -> Any:
+    """Return the ligand of that name on the shelf, of that file, or the one of that SMILES.
 
-    return find_ligand(text)
+    With *anchor* it binds by that group: a name, SMARTS, "best", or names with commas between them.
+    """
+    from dataclasses import replace
+
+    from qdsurf.ligands import find_ligand, ligand_from_smiles
+    from qdsurf.ligands.groups import BY_NAME
+    from qdsurf.ligands.shelf import is_known
+
+    if anchor is None:
+        return find_ligand(text)
+    names = [name.strip() for name in anchor.split(",")]
+    groups = names if len(names) > 1 and set(names) <= set(BY_NAME) else anchor
+    if not is_known(text):
+        return ligand_from_smiles(text, anchor=groups)
+    known = find_ligand(text)
+    return replace(ligand_from_smiles(known.smiles, name=known.name, anchor=groups), source=known.source)
 
 
 def miller(text: str) -> tuple[int, int, int]:

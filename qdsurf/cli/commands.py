@@ -85,7 +85,9 @@ from qdsurf.cli import structures as _structures  # noqa: E402, F401, I001
 from qdsurf.cli import defects as _defects  # noqa: E402, F401
 from qdsurf.cli import ligands as _ligands  # noqa: E402, F401
 from qdsurf.cli import rank as _rank  # noqa: E402, F401
+from qdsurf.cli import hsab as _hsab  # noqa: E402, F401
 from qdsurf.cli import reactions as _reactions  # noqa: E402, F401
+from qdsurf.cli import coverage as _coverage  # noqa: E402, F401
 from qdsurf.cli import energies as _energies  # noqa: E402, F401
 from qdsurf.cli import doctor as _doctor  # noqa: E402, F401
 from qdsurf.cli import exports as _exports  # noqa: E402, F401

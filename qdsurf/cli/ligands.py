@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qdsurf.cli.app import Json, Output, Picture, amount, any_ligand, app, finish, miller
+from qdsurf.cli.app import AnchorName, Json, Output, Picture, amount, any_ligand, app, finish, miller
 from qdsurf.cli.show import as_json, print_table, say
 
 
@@ -25,6 +25,7 @@ def attach_(
     faces: Annotated[str, typer.Option(help="Of a slab: both, top or bottom.")] = "both",
     sites: Annotated[str, typer.Option(help="Numbers of sites to be taken, such as 0,5,7.")] = "",
     seed: Annotated[int, typer.Option(help="Another seed, another pose.")] = 0,
+    anchor: AnchorName = None,
     best_effort: Annotated[bool, typer.Option(help="Keep what finds room.")] = False,
     output: Output = None,
     png: Picture = None,
@@ -32,7 +33,11 @@ def attach_(
 ) -> None:
     """Bind ligands to a surface and print its ledger and worst contact.
 
+    --anchor chooses where a molecule has several groups; with several ligands, of those that have it.
+
     Example: qdsurf attach slab.extxyz acetate=2 butylammonium=1 -o covered.extxyz
+
+    Example: qdsurf attach slab.extxyz OCCS=2 --anchor thiol -o covered.extxyz
     """
     from typing import cast
 
@@ -42,7 +47,7 @@ def attach_(
 
     if not re.fullmatch(r"[\d, ]*", sites):
         raise AskError(f"--sites {sites!r}: numbers with commas between them are wanted, such as 0,5,7")
-    amounts = dict(_asked(text) for text in ligands)
+    amounts = dict(_all_asked(ligands, anchor))
     bound = attach(
         read_surface(surface), amounts, unit=cast(Any, unit), mode=mode, pattern=cast(Any, pattern),
         faces=cast(Any, faces), sites=[int(k) for k in re.findall(r"\d+", sites)] or None, seed=seed,
@@ -51,7 +56,25 @@ def attach_(
     finish(bound, output, json, png=png)
 
 
-def _asked(text: str) -> tuple[Any, float]:
+def _all_asked(texts: list[str], anchor: str | None) -> list[tuple[Any, float]]:
+    """Return ligands and amounts; *anchor* is of those that have it, and one of them must."""
+    from qdsurf.errors import AnchorError
+
+    found, refused = [], []
+    for text in texts:
+        try:
+            found.append(_asked(text, anchor))
+        except AnchorError as error:
+            if anchor is None or len(texts) == 1:
+                raise
+            refused.append(error)
+            found.append(_asked(text))
+    if refused and len(refused) == len(texts):
+        raise AnchorError("; ".join(map(str, refused)))
+    return found
+
+
+def _asked(text: str, anchor: str | None = None) -> tuple[Any, float]:
     """Return (ligand, or ligand and facet, amount) from "acetate=2", "oleate@100=0.5" or "CC(=O)[O-]=2"."""
     from qdsurf.library import list_shelf
 
@@ -61,7 +84,7 @@ def _asked(text: str) -> tuple[Any, float]:
     start = text.partition("=")[0]
     if number is None and start != text and start.lower() in list_shelf("ligands"):
         amount(text)  # says what is wrong with the number
-    ligand = any_ligand(name)
+    ligand = any_ligand(name, anchor)
     return (ligand if facet is None else (ligand, miller(facet))), float(number or 1)
 
 

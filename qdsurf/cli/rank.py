@@ -33,7 +33,9 @@ def compositions(
     ] = None,
     step: Annotated[float, typer.Option(help="Step of each variable of the pattern.")] = 0.1,
     radii: Annotated[str, typer.Option(help="Radii set, or several joined by +.")] = "shannon",
-    png: Annotated[Path | None, typer.Option(help="Figure to write: .png, .svg or .pdf.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option("--figure", "--png", help="Figure to write: .png, .svg or .pdf.")
+    ] = None,
     output: Output = None,
     json: Json = False,
 ) -> None:
@@ -48,7 +50,7 @@ def compositions(
     if pattern is not None:
         if formulas or file:
             raise AskError("either formulas or --enumerate, not both")
-        _enumerate(pattern, step, radii, png, output, json)
+        _enumerate(pattern, step, radii, figure, output, json)
         return
     from qdsurf.rank.compositions import Composition, screen_formulas
     from qdsurf.rank.tables import as_record, read_formulas, write_csv
@@ -60,10 +62,10 @@ def compositions(
     judged = [row for row in rows if isinstance(row, Composition)]
     if output is not None:
         write_csv((row.as_row() for row in rows), output)
-    if png is not None:
+    if figure is not None:
         from qdsurf.rank.maps import write_plane
 
-        write_plane(judged, png)
+        write_plane(judged, figure)
     as_json([as_record(row) for row in rows]) if json else _print_compositions(rows)
     if len(judged) < len(rows):
         raise typer.Exit(1 if judged else 2)
@@ -110,7 +112,7 @@ def _print_compositions(rows: Sequence[Composition | Refusal]) -> None:
 
 
 def _enumerate(
-    pattern: str, step: float, radii: str, png: Path | None, output: Path | None, json: bool
+    pattern: str, step: float, radii: str, figure: Path | None, output: Path | None, json: bool
 ) -> None:
     """Write and print an alloy space."""
     from rich.table import Column, Table
@@ -122,10 +124,10 @@ def _enumerate(
     space = enumerate_compositions(pattern, step=step, radii=radii)
     if output is not None:
         write_csv(space.rows(), output)
-    if png is not None:
+    if figure is not None:
         from qdsurf.rank.maps import write_map
 
-        write_map(space, png)
+        write_map(space, figure)
     if json:
         as_json(list(space.rows()))
         return
@@ -180,6 +182,9 @@ def rank_(
         list[Path] | None,
         typer.Option("-o", "--output", help="csv, json, html, png, svg, pdf; repeatable."),
     ] = None,
+    figure: Annotated[
+        Path | None, typer.Option("--figure", help="Pareto front to draw: .png, .svg or .pdf.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Rank ligands by terms that are all shown; failures are recorded.
@@ -190,10 +195,14 @@ def rank_(
     from qdsurf.rank.ligand_files import read_ligands
     from qdsurf.rank.ligand_ranking import rank_ligands
     from qdsurf.rank.presets import load_preset
+    from qdsurf.report.drawing import check_figure
     from qdsurf.report.ranking import check_ending, write_ranking
 
-    for path in output or []:
+    files = list(output or [])
+    for path in files:
         check_ending(path)
+    if figure is not None:
+        files.append(check_figure(figure))
     target, label = _target(on)
     chosen = load_preset(preset)
     given: list[Any] = [*(ligands or []), *(read_ligands(file) if file else [])]
@@ -206,7 +215,7 @@ def rank_(
         workers=workers,
     )
     _print_ranking(rows, chosen, label, first, json)
-    for path in output or []:
+    for path in files:
         write_ranking(rows, path, preset=chosen, target=label)
         say(f"wrote {path}", error=True)
     if any(row.error for row in rows):

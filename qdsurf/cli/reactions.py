@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qdsurf.cli.app import Json, Output, Picture, any_ligand, app
+from qdsurf.cli.app import AnchorName, Json, Output, Picture, any_ligand, app
 from qdsurf.cli.show import as_json, say
 
 SurfaceFile = Annotated[Path, typer.Argument(help="Extended XYZ written by qdsurf.")]
@@ -35,6 +35,7 @@ def bind(
     prescreen: Annotated[str | None, typer.Option(help="Cheaper method for the starting poses.")] = None,
     replaces: Annotated[str | None, typer.Option(help="Ligand whose place it takes: the exchange.")] = None,
     donor: Annotated[str | None, typer.Option(help="What carries a Z-type ligand away.")] = None,
+    anchor: AnchorName = None,
     steps: Steps = 150,
     fmax: Force = 0.05,
     parts: Annotated[bool, typer.Option("--parts", help="Tell deformation and interaction apart.")] = False,
@@ -64,7 +65,7 @@ def bind(
         tries=tries, prescreen=None if prescreen is None else load_method(prescreen), parts=parts,
         counterpoise=counterpoise, temperature=temperature,
     )  # fmt: skip
-    base, chosen, one = read_surface(surface), load_method(method), any_ligand(ligand)
+    base, chosen, one = read_surface(surface), load_method(method), any_ligand(ligand, anchor)
     other = None if replaces is None else any_ligand(replaces)
     if plan is not None:
         _write_plan(plan, base, one, other, chosen, reaction, how.starts(poses), donor, fmax, steps, json)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from qdsurf.model.nouns import Takes
 
 BEST = "best"
-CHOOSE = 'anchor="<SMARTS or group name>" chooses'
+CHOOSE = 'anchor="<SMARTS or group name>" (--anchor) chooses'
 
 
 def choose(mol: Mol, wanted: tuple[str, ...], reasons: list[str], smiles: str) -> tuple[Found, ...]:
@@ -90,8 +90,13 @@ def is_wanted(mol: Mol, found: Found, wanted: str) -> bool:
 
 def _one(mol: Mol, found: tuple[Found, ...], wanted: str, smiles: str) -> Found:
     """Return the one group that *wanted* points at; equivalent ones by symmetry count as one."""
-    hits = _without_other_end(one for one in found if is_wanted(mol, one, wanted))
     listed = ", ".join(map(str, found)) or "none"
+    if wanted not in BY_NAME and pattern(wanted) is None:
+        raise AnchorError(
+            f"{smiles!r}: anchor {wanted!r} is neither a group of the table nor valid SMARTS; its groups: "
+            f"{listed}"
+        )
+    hits = _without_other_end(one for one in found if is_wanted(mol, one, wanted))
     if not hits:
         own = _custom(mol, wanted)
         if own is None:
@@ -160,7 +165,8 @@ def _unique(
         )
     free = [str(one) for one in ranked(mol, found) if one not in candidates]
     if free and best:
-        reasons.append(f"the first in rank binds (charged, then the stronger base); left: {', '.join(free)}")
+        order = "charged, then the stronger base, of very weak bases the softer"
+        reasons.append(f"the first in rank binds ({order}); left: {', '.join(free)}")
     elif free:
         kind = "charged group" if anions + cations else "stronger donor"
         reasons.append(f"the {kind} binds; left free: {', '.join(free)}")

@@ -16,6 +16,9 @@ from qdsurf.model.nouns import Takes
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
+# pKa of the conjugate acid below which a neutral donor keeps no proton in water: measured in strong acids,
+# and no order of what binds metal ions.
+UNPROTONATED = 0.0
 _METALS = "Li,Na,K,Rb,Cs,Mg,Ca,Sr,Ba,Zn,Cd,Hg,Pb,Sn,Ge,Cu,Ag,Mn,Fe,Co,Ni,Al,Ga,In,Tl,Bi,Sb,Sc,Y,La,Ce,Eu,Yb"
 METALS = frozenset(_METALS.split(","))
 
@@ -273,10 +276,19 @@ def ranked(mol: Mol, groups: Iterable[Found]) -> tuple[Found, ...]:
     """Return *groups*, the one that is most likely to bind first.
 
     Charged ones come before neutral ones and these before weak donors; then the stronger base; then the
-    less crowded one; then the order of the atoms.
-    """
+    less crowded one; then the order of the atoms. Neutral donors that water does not protonate (pKa of
+    the conjugate acid below 0) come in the order of their softness before that of their pKa: the proton
+    is the hardest of acids, and the metal ions of these surfaces are borderline or soft, so that a thiol
+    binds before an alcohol.
 
-    def key(one: Found) -> tuple[bool, bool, float, int, tuple[int, ...]]:
+    >>> from rdkit import Chem
+    >>> both = Chem.MolFromSmiles("OCCS")
+    >>> [str(one) for one in ranked(both, find_groups(both))]
+    ['thiol (atom 3)', 'alcohol (atom 0)']
+    """
+    from qdsurf.ligands.softness import group_softness
+
+    def key(one: Found) -> tuple[bool, bool, float, float, float, int, tuple[int, ...]]:
         neutral = one.group.takes in ("on a cation", "on an anion")
         crowd = {
             second.GetIdx()
@@ -284,6 +296,9 @@ def ranked(mol: Mol, groups: Iterable[Found]) -> tuple[Found, ...]:
             for first in mol.GetAtomWithIdx(index).GetNeighbors()
             for second in first.GetNeighbors()
         }
-        return neutral, one.group.weak, -basicity(mol, one), len(crowd), one.atoms
+        base, floored = basicity(mol, one), neutral and not one.group.weak
+        softness = group_softness(one.group.name) if floored and base < UNPROTONATED else 0.0
+        floor = max(base, UNPROTONATED) if floored else base
+        return neutral, one.group.weak, -floor, -softness, -base, len(crowd), one.atoms
 
     return tuple(sorted(groups, key=key))

@@ -71,7 +71,8 @@ def ligand_from_smiles(
     anchor
         SMARTS that holds the binding atoms, or the name of a group in ``GROUPS``; several for a ligand
         that takes several sites; "best" for the first of the ranking (charged before neutral, then the
-        stronger base). None where the molecule leaves one choice.
+        stronger base; of bases that water does not protonate the softer). None where the molecule leaves
+        one choice.
     charge_state
         "as written"; "auto": the one acidic group (COOH, SH, phosphonic or sulfonic acid) loses a
         proton, to an amine of the molecule if that is the stronger base (a zwitterion), else to the
