@@ -7,6 +7,7 @@ relaxed structure with its energy and the input that computed it.
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import hashlib
 import json
@@ -15,6 +16,7 @@ import re
 import time
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -402,18 +404,32 @@ def relax_state(name: str, deadline: float, *, quick: bool = False) -> bool:
 def make_references(deadline: float, *, quick: bool = False) -> None:
     """Relax what is not there yet, in the order of the queue, until *deadline* (seconds since the epoch).
 
-    A run without *quick* relaxes what a quick one has only begun.
+    A run without *quick* relaxes what a quick one has only begun. Several may run side by side.
     """
     rows = json.loads((HERE / "reactions.json").read_text())
     for name in states_in_order(rows):
         if time.time() > deadline:
             break
-        path = HERE / "states" / f"{name}.xyz"
-        if path.exists() and (quick or read(path).info["converged"]):
-            continue
+        with claimed(name) as mine:
+            path = HERE / "states" / f"{name}.xyz"
+            if not mine or (path.exists() and (quick or read(path).info["converged"])):
+                continue
+            try:
+                relax_state(name, deadline, quick=quick)
+            except QdsurfError as error:
+                print(f"{name}: {error}", flush=True)
+            # Calculators sit in cycles; their programs end only with them.
+            gc.collect()
+
+
+@contextmanager
+def claimed(name: str) -> Iterator[bool]:
+    """Yield whether no other process works at the state *name*; a dead one holds nothing."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / f"{name}.claim", "w") as file:
         try:
-            relax_state(name, deadline, quick=quick)
-        except QdsurfError as error:
-            print(f"{name}: {error}", flush=True)
-        # Calculators sit in cycles; their programs end only with them.
-        gc.collect()
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from qdsurf.energy.batched import relax_states
 from qdsurf.energy.outcomes import is_lost, outcomes
 from qdsurf.energy.procedure import Procedure
 from qdsurf.energy.reactions import Plan, State
-from qdsurf.energy.relax import Relaxed, relax
+from qdsurf.energy.relax import Relaxed
 from qdsurf.energy.states import pose_state
 from qdsurf.errors import EvaluationError
 from qdsurf.model.nouns import Method, Surface
@@ -76,20 +77,17 @@ def lowest_pose(
     done: list[tuple[int, Relaxed]] = []
     warnings: list[str] = []
     last: EvaluationError | None = None
+    results = relax_states([states[number] for number in chosen], method, fmax=fmax, steps=steps)
     for number in chosen:
-        state = states[number]
-        formula = state.atoms.get_chemical_formula()
+        formula = states[number].atoms.get_chemical_formula()
         say(f"{method.title}: {rows[number]['label'] or f'pose {number + 1}'} of {name} ({formula})")
-        try:
-            result = relax(
-                state.atoms, method, fixed=state.fixed, fmax=fmax, steps=steps, charge=state.charge
-            )
-        except EvaluationError as error:
-            last = error
-            warnings.append(f"pose {number + 1} failed: {error}")
-            rows[number]["cause"] = str(error)
-            continue
-        done.append((number, result))
+        result = next(results)
+        if isinstance(result, EvaluationError):
+            last = result
+            warnings.append(f"pose {number + 1} failed: {result}")
+            rows[number]["cause"] = str(result)
+        else:
+            done.append((number, result))
     if not done:
         raise EvaluationError(f"{method.title} failed on every pose of {name}: {last}") from last
     return settled(starts, done, rows, warnings)
@@ -145,15 +143,12 @@ def _prescreened(
     """Relax all *states* a little, put what came out in their places, and return the lowest *poses*."""
     cheap = procedure.prescreen or method
     energies: dict[int, float] = {}
-    for number, state in enumerate(states):
+    results = relax_states(list(states), cheap, fmax=fmax, steps=procedure.prescreen_steps)
+    for number, state in enumerate(list(states)):
         say(f"{cheap.title}: pre-relaxation of pose {number + 1} of {len(states)}")
-        try:
-            result = relax(
-                state.atoms, cheap, fixed=state.fixed, fmax=fmax, steps=procedure.prescreen_steps,
-                charge=state.charge,
-            )  # fmt: skip
-        except EvaluationError as error:
-            rows[number]["prescreen"] = {"method": cheap.name, "cause": str(error)}
+        result = next(results)
+        if isinstance(result, EvaluationError):
+            rows[number]["prescreen"] = {"method": cheap.name, "cause": str(result)}
             continue
         energies[number] = result.energy
         rows[number]["prescreen"] = {

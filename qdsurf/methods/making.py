@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from functools import lru_cache, partial
-from importlib.metadata import PackageNotFoundError
+from importlib.metadata import PackageNotFoundError, packages_distributions
 from importlib.metadata import version as package_version
 from importlib.util import find_spec
 from pathlib import Path
@@ -105,11 +105,17 @@ def engine_version(method: Method) -> str:
         found.append(_program_version(path, program) if path else f"{program} not installed")
     if not found or method.packages:
         for package in _packages(method):
-            try:
-                found.append(f"{package} {package_version(package)}")
-            except PackageNotFoundError:
-                found.append(f"{package} not installed")
+            found.append(f"{package} {_package_version(package)}")
     return ", ".join(found)
+
+
+def _package_version(package: str) -> str:
+    """Return the version of what brings the importable *package*, whose name may be another."""
+    try:
+        return package_version(package)
+    except PackageNotFoundError:
+        brought = packages_distributions().get(package)
+        return package_version(brought[0]) if brought else "not installed"
 
 
 def _build(calculator: str, settings: Mapping[str, Any]) -> Calculator:

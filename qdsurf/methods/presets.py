@@ -42,6 +42,7 @@ _OPTIONAL: dict[str, type | tuple[type, ...]] = {
     "export": str,
     "damping": str,
     "added_dispersion": str,
+    "batched": str,
 }
 # Fields of the shelf that inform the reader of the file and are not part of a Method.
 _INFORMATIVE = {"name", "run", "trial"}

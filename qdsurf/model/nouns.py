@@ -363,6 +363,8 @@ class Method:
         "", "d3" or "d4": dispersion added to the energy of the calculator.
     damping
         Functional whose parameters an added dispersion takes; "" where none can be added.
+    batched
+        "module:Class" of a torch-sim model that relaxes many systems at once; "" where each goes alone.
     """
 
     name: str
@@ -396,6 +398,7 @@ class Method:
     dielectric: float = 0.0
     added_dispersion: str = ""
     damping: str = ""
+    batched: str = ""
 
     @property
     def identity(self) -> list[Any]:
