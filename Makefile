@@ -27,7 +27,7 @@ lint: .venv/ready
 	$(BIN)/mypy
 
 engines: .venv/ready
-	$(BIN)/python -m pytest -m 'engine or slow or cluster'
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --durations 20 -m 'engine or slow or cluster'
 
 docs: .venv/ready
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

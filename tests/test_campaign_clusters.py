@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,7 +23,10 @@ from qdsurf.campaign import screen, status
 from qdsurf.errors import AskError
 from qdsurf.store import Store
 
+# All that uses Slurm is in this file: `make engines` runs the tests of a file one after the other.
 pytestmark = pytest.mark.cluster
+
+ROOT = Path(__file__).resolve().parents[1]
 
 TEXT = """\
 title = "clusters"
@@ -219,6 +223,22 @@ def test_one_batch_job_for_each_pair(place: Path, cluster: Slurm) -> None:
     rows = run(campaign(place, batch("slurm")), NAMES[:5])
     assert [row["status"] for row in rows] == ["done"] * 5
     assert Counter(runs(place / "notes")) == Counter(NAMES[:5])
+
+
+def test_the_example_of_slurm_runs_on_slurm(place: Path, cluster: Slurm) -> None:
+    """The file as it stands, its engine and limits, with a ranking in the place of the potential."""
+    need(modules=("executorlib",))
+    text = (ROOT / "examples" / "screen" / "slurm.toml").read_text(encoding="utf-8")
+    text, partitions = re.subn(r'partition = "\w+"', 'partition = "debug"', text)
+    method = text[text.index("[method]") : text.index("[limits]")]
+    text = text.replace(method, '[[tiers]]\nrank = "stable-passivation"\n')
+    # the nodes of the test have one core, and its partition lets jobs run for an hour
+    text, limits = re.subn(r"threads = 4\nseconds = 7200", "threads = 1\nseconds = 300", text)
+    assert partitions == limits == 1
+    (place / "slurm.toml").write_text(text)
+    rows = screen(place / "slurm.toml", output=place / "out")
+    assert len(rows) == 7
+    assert {row["status"] for row in rows} == {"done"}
 
 
 def test_a_node_that_dies_under_way_loses_nothing(place: Path, cluster: Slurm) -> None:

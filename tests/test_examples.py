@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -48,29 +47,3 @@ def test_example_is_listed(path: Path) -> None:
     place = path.relative_to(ROOT).as_posix()
     page = (ROOT / "docs" / "examples.md").read_text(encoding="utf-8")
     assert f"../{place}" in page or f"notebooks/{path.stem}.md" in page
-
-
-@pytest.mark.cluster
-def test_the_slurm_campaign_runs_on_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file as it stands, its engine and limits, with a ranking in the place of the potential."""
-    from services import need, slurm
-
-    import qdsurf as qs
-
-    need(modules=("executorlib",))
-    text = (ROOT / "examples" / "screen" / "slurm.toml").read_text(encoding="utf-8")
-    text, partitions = re.subn(r'partition = "\w+"', 'partition = "debug"', text)
-    method = text[text.index("[method]") : text.index("[limits]")]
-    text = text.replace(method, '[[tiers]]\nrank = "stable-passivation"\n')
-    # the nodes of the test have one core, and its partition lets jobs run for an hour
-    text, limits = re.subn(r"threads = 4\nseconds = 7200", "threads = 1\nseconds = 300", text)
-    assert partitions == limits == 1
-    with tempfile.TemporaryDirectory(prefix="qdsurf-", ignore_cleanup_errors=True) as folder:
-        place = Path(folder)
-        place.chmod(0o755)
-        (place / "slurm.toml").write_text(text)
-        with slurm(place / "slurm") as cluster:
-            monkeypatch.setenv("SLURM_CONF", str(cluster.configuration))
-            rows = qs.screen(str(place / "slurm.toml"), output=place / "out")
-    assert len(rows) == 7
-    assert {row["status"] for row in rows} == {"done"}

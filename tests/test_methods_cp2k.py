@@ -37,12 +37,11 @@ def test_a_net_charge_is_for_finite_systems() -> None:
         CP2KProgram(charge=1).calculate(bulk("CsBr", "cesiumchloride", a=4.3))
 
 
-@pytest.mark.dft
 @pytest.mark.parametrize(
     ("setting", "value"), [("scf", "magic"), ("dispersion", "d7"), ("no_such_setting", 1)]
 )
 def test_settings_that_mean_nothing_are_refused(setting: str, value: object) -> None:
-    method = qs.load_method("cp2k-pbe-d3", **{setting: value})
+    method = qs.load_method("cp2k-pbe-d3", program="sh", **{setting: value})
     with pytest.raises(AskError, match="refuses its settings"):
         make_calculator(method)
 
@@ -93,6 +92,7 @@ def test_ghosts_lend_their_functions_and_nothing_else() -> None:
     assert correction(5.0) == pytest.approx(0.0, abs=0.001)
 
 
+@pytest.mark.engine
 @pytest.mark.dft
 def test_energy_belongs_to_the_molecule_and_forces_to_the_energy() -> None:
     method = qs.load_method("cp2k-pbe-d3", padding=3.0)
@@ -113,6 +113,7 @@ def test_energy_belongs_to_the_molecule_and_forces_to_the_energy() -> None:
     assert force == pytest.approx(-(energies[0] - energies[1]) / 0.04, abs=0.05)
 
 
+@pytest.mark.engine
 @pytest.mark.dft
 def test_a_charged_molecule_has_the_energy_of_textbooks() -> None:
     """Proton affinity of hydroxide: 16.9 eV (1633 kJ/mol, recalled); a basis that is not diffuse adds."""
@@ -122,6 +123,7 @@ def test_a_charged_molecule_has_the_energy_of_textbooks() -> None:
     assert 15.9 < hydroxide - water < 18.9
 
 
+@pytest.mark.engine
 @pytest.mark.dft
 def test_a_field_that_does_not_converge_is_an_error_with_its_ladder() -> None:
     """Two steps are too few for the preset; the orbital transformation, its next rung, saves the energy."""
@@ -132,7 +134,6 @@ def test_a_field_that_does_not_converge_is_an_error_with_its_ladder() -> None:
     )
 
 
-@pytest.mark.dft
 @pytest.mark.parametrize(
     ("does", "said"), [("kill -9 $$", "nothing"), ("echo 'no such library' >&2; exit 127", "no such library")]
 )
@@ -148,6 +149,7 @@ def test_a_program_that_ends_while_it_starts_is_an_error_with_its_cause(
     assert str(caught.value).endswith(f"it said last: {said}")
 
 
+@pytest.mark.engine
 @pytest.mark.dft
 def test_a_killed_program_is_a_failed_row_with_its_cause() -> None:
     calculator = make_calculator(qs.load_method("cp2k-pbe-d3", padding=3.0))
