@@ -237,7 +237,10 @@ def test_molecules_stay_whole() -> None:
         ({"diameter": 20.0, "shape": "wulff", "facets": {"100": -1.0}}, "positive"),
         ({"diameter": 20.0, "shape": "wulff"}, "needs facets"),
         ({"cells": 2, "center": "Zn"}, "center is"),
-        ({"cells": 2, "cap": "oleate"}, "monovalent"),
+        # refused whether the dot needs a cap (PbBr2) or not (CsBr), with what would work
+        ({"cells": 2, "cap": "oleate", "termination": "PbBr2"}, "monovalent.*Ag, Br, Cl, Cs"),
+        ({"cells": 2, "cap": "Xx", "termination": "CsBr"}, "monovalent.*Ag, Br, Cl, Cs"),
+        ({"cells": 2, "cap": "Pb"}, "monovalent"),
         ({"cells": 2, "neutralize": "magic"}, "neutralize is"),
         ({"cells": 2, "neutralize": "remove", "cap": "Br"}, "goes with"),
         ({"diameter": float("nan")}, "positive"),
@@ -247,7 +250,6 @@ def test_molecules_stay_whole() -> None:
     ],
 )
 def test_bad_questions_are_refused_in_words(ask: dict[str, object], words: str) -> None:
-    ask = {"termination": "PbBr2", **ask} if ask.get("cap") else ask
     with pytest.raises(AskError, match=words):
         qs.carve_dot(qs.load_crystal("CsPbBr3-cubic"), **ask)  # type: ignore[arg-type]
 

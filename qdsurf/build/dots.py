@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qdsurf.build.bonds import BOUND, Neighbours, bulk_bonds, centres_of
 from qdsurf.build.exposure import faced
 from qdsurf.build.fitting import Fitted, centers, fitted
-from qdsurf.build.neutrality import Cut, neutralized
+from qdsurf.build.neutrality import Cut, cap_charge, neutralized
 from qdsurf.build.planes import ions_of, members_of
 from qdsurf.build.shapes import Facet, Polyhedron
 from qdsurf.build.sites import find_sites, open_sites, set_roles
@@ -105,6 +105,8 @@ def carve_dot(
     """
     ask = Asked(crystal, shape, cells, edge, diameter)
     ask.check(facets, neutralize, cap)
+    if cap is not None:
+        cap_charge(cap, crystal.charges)  # also where none is needed
     check_whole("charge", charge)
     check_seed(seed)
     body: Fitted | None = None

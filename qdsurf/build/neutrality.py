@@ -220,14 +220,33 @@ def _own_cap(cut: Cut, excess: int) -> str:
     raise ChargeError(f"{cut.name}: anion-rich by {-excess}; name a monovalent cation to cap it (cap='Na')")
 
 
+def cap_charge(cap: str, charges: Mapping[str, int]) -> int:
+    """Return the formal charge of the ion *cap*, +1 or -1; *charges* are those of the crystal.
+
+    Raises
+    ------
+    AskError
+        *cap* is no monovalent ion; the message lists those that are.
+
+    Examples
+    --------
+    >>> cap_charge("Cl", {"Cd": 2, "Se": -2}), cap_charge("Na", {})
+    (-1, 1)
+    """
+    charge = charges.get(cap, COMMON_CHARGES.get(cap))
+    if charge is None or abs(charge) != 1:
+        known = {**COMMON_CHARGES, **charges}
+        listed = ", ".join(sorted(name for name, q in known.items() if abs(q) == 1))
+        raise AskError(
+            f"cap={cap!r} is no monovalent ion that is known: {listed}. A molecule takes the place of such an "
+            "ion: cap with one, then attach the molecule to the dot"
+        )
+    return charge
+
+
 def _capped(cut: Cut, graph: _Graph, excess: int, cap: str, seed: int) -> Cut:
     """Return *cut* with monovalent ions *cap* at places just outside."""
-    charge = cut.charges.get(cap, COMMON_CHARGES.get(cap))
-    if charge is None or abs(charge) != 1:
-        raise AskError(
-            f"cap={cap!r} is no monovalent ion (such as Cl, Br, I, Na); for a molecule cap with an ion and "
-            f"exchange it: attach(dot, {{{cap!r}: amount}})"
-        )
+    charge = cap_charge(cap, cut.charges)
     if charge * excess > 0:
         other = "a cation such as 'Na'" if charge < 0 else "an anion such as 'Cl'"
         raise ChargeError(
