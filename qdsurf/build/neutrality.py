@@ -238,8 +238,8 @@ def cap_charge(cap: str, charges: Mapping[str, int]) -> int:
         known = {**COMMON_CHARGES, **charges}
         listed = ", ".join(sorted(name for name, q in known.items() if abs(q) == 1))
         raise AskError(
-            f"cap={cap!r} is no monovalent ion that is known: {listed}. A molecule takes the place of such an "
-            "ion: cap with one, then attach the molecule to the dot"
+            f"cap={cap!r} is no monovalent ion that is known: {listed}. A molecule takes the place of such "
+            "an ion: cap with one, then attach the molecule to the dot"
         )
     return charge
 
