@@ -1,7 +1,9 @@
 """A linker from a CdSe dot to TiO2: soft end to the dot, hard end to the oxide, and short.
 
-Each side is built on its own; qdsurf does not join two crystals in one cell.
+First the ranking of candidates, then one of them in between: one neutral structure of dot, linker and oxide.
 """
+
+import numpy as np
 
 import qdsurf as qs
 
@@ -24,10 +26,27 @@ for row in rows:
 # without a second end nothing holds the oxide, however well the first one binds
 assert {row.name for row in rows[-2:]} == {"acetate", "dodecanethiolate"}
 
-# the same molecule on both sides: by its thiolate in the place of a chloride, by its acid on titanium
-soft = qs.ligand_from_smiles("[S-]CCC(=O)O", anchor="thiolate", name="MPA by sulfur")
-hard = qs.ligand_from_smiles("SCCC(=O)O", anchor="carboxylic acid", name="MPA by its acid")
-oxide = qs.load_surface("TiO2-anatase-101", repeat=(2, 3))
-for surface, ligand in ((dot_side, soft), (oxide, hard)):
-    bound = qs.attach(surface, {ligand: 1})
-    print(bound.name, bound.ledger, bound.contacts())
+# mercaptopropionic acid binds titanium and leaves its proton on an oxide ion beside it: a carboxylate, and
+# still neutral
+linker = qs.ligand_from_smiles("SCCC(=O)O", anchor="carboxylic acid", name="MPA")
+oxide = qs.load_surface("TiO2-anatase-101", layers=2, repeat=(6, 4))
+held = qs.transfer_proton(qs.attach(oxide, {linker: 1}, faces="top"))
+print(held.ledger)
+
+# the lattices do not match, so the other side is a dot: its thiol takes the place of a chloride, which leaves
+# as HCl
+dot = qs.carve_dot(qs.load_crystal("CdSe-zincblende"), shape="tetrahedron", cells=3, cap="Cl")
+joined = qs.join(held, dot, linker)
+print(joined.ledger, joined.contacts())
+assert joined.charge == 0
+
+atoms = joined.atoms
+sulfur = int(np.flatnonzero(atoms.symbols == "S")[0])
+titanium, cadmium = (np.flatnonzero(atoms.symbols == metal) for metal in ("Ti", "Cd"))
+span = atoms.get_distances(sulfur, titanium, mic=True).min()
+nearest = min(atoms.get_distances(int(k), titanium, mic=True).min() for k in cadmium)
+print(f"sulfur is {span:.1f} Å from the nearest titanium, and the nearest cadmium {nearest:.1f} Å")
+
+# a start for a relaxation, not its end: nothing has been relaxed
+qs.write_structure(joined, "cdse-linker-tio2.extxyz")
+qs.write_structure(joined, "POSCAR")

@@ -45,6 +45,8 @@ _HOME = {
     "vacancy_groups": "qdsurf.build.vacancy_groups",
     "vacancies": "qdsurf.build.vacancies",
     "attach": "qdsurf.attachment",
+    "join": "qdsurf.attachment.joining",
+    "transfer_proton": "qdsurf.attachment.protons",
     "binding_modes": "qdsurf.attachment",
     "detach": "qdsurf.attachment",
     "exchange": "qdsurf.attachment",
@@ -72,6 +74,8 @@ _HOME = {
 
 if TYPE_CHECKING:
     from qdsurf.attachment import attach, binding_modes, detach, exchange
+    from qdsurf.attachment.joining import join
+    from qdsurf.attachment.protons import transfer_proton
     from qdsurf.build.adatoms import add_adatoms
     from qdsurf.build.defects import pair_vacancy, remove
     from qdsurf.build.dots import carve_dot
@@ -136,6 +140,7 @@ __all__ = [
     "exchange_energy",
     "export",
     "hsab",
+    "join",
     "ligand_from_mol",
     "ligand_from_smiles",
     "ligand_sizes",
@@ -159,6 +164,7 @@ __all__ = [
     "terminations",
     "tolerance",
     "tolerance_arrays",
+    "transfer_proton",
     "vacancies",
     "vacancy_energy",
     "vacancy_groups",
