@@ -98,3 +98,36 @@ def test_the_group_that_binds_is_chosen_on_the_command_line(tmp_path: Path) -> N
         refused = CliRunner().invoke(app, ["attach", slab, *words, "--anchor", "carboxylate"])
         assert isinstance(refused.exception, AnchorError)
         assert "thiol (atom 3), alcohol (atom 0)" in str(refused.exception)
+
+
+def test_slips_of_a_newcomer_are_answered_with_what_would_work(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    import qdsurf as qs
+    from qdsurf.cli.commands import app
+
+    slab, other = str(tmp_path / "s.extxyz"), tmp_path / "mine.smi"
+    crystal = qs.load_crystal("CsPbBr3-cubic")
+    qs.write_structure(qs.cut_slab(crystal, "001", layers=1, termination="CsBr", repeat=(2, 2)), slab)
+    other.write_text("CCC(=O)O propanoic-acid\n")
+    for words, named in (
+        (["attach", slab, "CCC(=O"], "such as CCC(=O)[O-]"),
+        (["attach", slab, "acetate=two"], "acetate=2"),
+        (["attach", str(other), "acetate"], "-o NAME.extxyz"),
+        (["attach", str(tmp_path / "none.extxyz"), "acetate"], "qdsurf slab"),
+        (["slab", str(other)], "qdsurf list bulk"),
+        (["report", str(tmp_path / "nowhere")], "runs/mine"),
+        (["dot", "PbS"], "cells=5"),
+    ):
+        refused = CliRunner().invoke(app, words)
+        assert named in str(refused.exception), words
+    # forgotten charge, forgotten nm: done as written, and said
+    done = CliRunner().invoke(app, ["attach", slab, "CCC(=O)O"])
+    assert "carboxylic acid with the proton on it" in done.stderr
+    done = CliRunner().invoke(app, ["attach", slab, "CCC(=O)O", "--charge-state", "auto", "--json"])
+    assert "15 Br(-1)" in json.loads(done.stdout)["ledger"], "the anion takes the place of a bromide"
+    assert done.stderr == ""
+    done = CliRunner().invoke(app, ["dot", "PbS", "--diameter", "5", "--json"])
+    assert "was 5nm meant?" in done.stderr
+    done = CliRunner().invoke(app, ["dot", "PbS", "--diameter", "1.2nm", "--json"])
+    assert done.stderr == ""

@@ -47,7 +47,8 @@ class Asked:
         sizes = {"cells": self.cells, "edge": self.edge, "diameter": self.diameter}
         given = [name for name, size in sizes.items() if size is not None]
         if len(given) != 1:
-            raise AskError(f"give one of cells, edge and diameter; got {', '.join(given) or 'none'}")
+            got = ", ".join(given) or "none"
+            raise AskError(f"give one of cells, edge and diameter, such as cells=5; got {got}")
         try:
             size = np.atleast_1d(np.asarray(sizes[given[0]], dtype=float))
         except (TypeError, ValueError):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -29,6 +29,13 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Output = Annotated[
     Path | None, typer.Option("-o", "--output", help="File to write; its ending is the format.")
+]
+
+ChargeStateName = Annotated[
+    str,
+    typer.Option(
+        "--charge-state", help="Of SMILES: as written, auto, neutral, anion, dianion, cation or zwitterion."
+    ),
 ]
 
 AnchorName = Annotated[
@@ -92,11 +99,31 @@ def facet_lines(facets: Iterable[FacetSummary]) -> list[str]:
     return lines
 
 
-def any_ligand(text: str, anchor: str | None = None) -> Any:
+ACIDS = ("carboxylic acid", "phosphonic acid", "phosphinic acid", "sulfonic acid", "thiol")
+
+
+def any_ligand(text: str, anchor: str | None = None, charge_state: str = "as written") -> Any:
     """Return the ligand of that name on the shelf, of that file, or the one of that SMILES.
 
-    With *anchor* it binds by that group: a name, SMARTS, "best", or names with commas between them.
+    With *anchor* it binds by that group: a name, SMARTS, "best", or names with commas between them. An
+    acid that binds as written, with its proton, is named on stderr: a slip of who forgot the charge.
     """
+    from qdsurf.ligands.shelf import is_known
+
+    found = _found_ligand(text, anchor, charge_state)
+    if charge_state == "as written" and not is_known(text):
+        for group in found.anchors:
+            if group.name in ACIDS:
+                say(
+                    f"note: {text} binds as written, by its {group.name} with the proton on it; for the "
+                    "anion write its charge, or say --charge-state auto",
+                    error=True,
+                )
+    return found
+
+
+def _found_ligand(text: str, anchor: str | None, charge_state: str) -> Any:
+    """Return the ligand; names of the shelf keep their charge unless an anchor asks for another form."""
     from dataclasses import replace
 
     from qdsurf.ligands import find_ligand, ligand_from_smiles
@@ -104,11 +131,11 @@ def any_ligand(text: str, anchor: str | None = None) -> Any:
     from qdsurf.ligands.shelf import is_known
 
     if anchor is None:
-        return find_ligand(text)
+        return find_ligand(text, charge_state=cast(Any, charge_state))
     names = [name.strip() for name in anchor.split(",")]
     groups = names if len(names) > 1 and set(names) <= set(BY_NAME) else anchor
     if not is_known(text):
-        return ligand_from_smiles(text, anchor=groups)
+        return ligand_from_smiles(text, anchor=groups, charge_state=cast(Any, charge_state))
     known = find_ligand(text)
     return replace(ligand_from_smiles(known.smiles, name=known.name, anchor=groups), source=known.source)
 
@@ -187,4 +214,4 @@ def amount(text: str) -> tuple[str, float]:
     try:
         return name, float(number or 1)
     except ValueError as error:
-        raise AskError(f"{text!r}: the amount {number!r} is no number") from error
+        raise AskError(f"{text!r}: the amount {number!r} is no number; such as {name}=2 is wanted") from error

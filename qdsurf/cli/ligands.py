@@ -8,7 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
-from qdsurf.cli.app import AnchorName, Json, Output, Picture, amount, any_ligand, app, finish, miller
+from qdsurf.cli.app import (
+    AnchorName,
+    ChargeStateName,
+    Json,
+    Output,
+    Picture,
+    amount,
+    any_ligand,
+    app,
+    finish,
+    miller,
+)
 from qdsurf.cli.show import as_json, print_table, say
 
 
@@ -26,6 +37,7 @@ def attach_(
     sites: Annotated[str, typer.Option(help="Numbers of sites to be taken, such as 0,5,7.")] = "",
     seed: Annotated[int, typer.Option(help="Another seed, another pose.")] = 0,
     anchor: AnchorName = None,
+    charge_state: ChargeStateName = "as written",
     best_effort: Annotated[bool, typer.Option(help="Keep what finds room.")] = False,
     output: Output = None,
     png: Picture = None,
@@ -47,7 +59,7 @@ def attach_(
 
     if not re.fullmatch(r"[\d, ]*", sites):
         raise AskError(f"--sites {sites!r}: numbers with commas between them are wanted, such as 0,5,7")
-    amounts = dict(_all_asked(ligands, anchor))
+    amounts = dict(_all_asked(ligands, anchor, charge_state))
     bound = attach(
         read_surface(surface), amounts, unit=cast(Any, unit), mode=mode, pattern=cast(Any, pattern),
         faces=cast(Any, faces), sites=[int(k) for k in re.findall(r"\d+", sites)] or None, seed=seed,
@@ -56,25 +68,25 @@ def attach_(
     finish(bound, output, json, png=png)
 
 
-def _all_asked(texts: list[str], anchor: str | None) -> list[tuple[Any, float]]:
+def _all_asked(texts: list[str], anchor: str | None, charge_state: str) -> list[tuple[Any, float]]:
     """Return ligands and amounts; *anchor* is of those that have it, and one of them must."""
     from qdsurf.errors import AnchorError
 
     found, refused = [], []
     for text in texts:
         try:
-            found.append(_asked(text, anchor))
+            found.append(_asked(text, anchor, charge_state))
         except AnchorError as error:
             if anchor is None or len(texts) == 1:
                 raise
             refused.append(error)
-            found.append(_asked(text))
+            found.append(_asked(text, None, charge_state))
     if refused and len(refused) == len(texts):
         raise AnchorError("; ".join(map(str, refused)))
     return found
 
 
-def _asked(text: str, anchor: str | None = None) -> tuple[Any, float]:
+def _asked(text: str, anchor: str | None, charge_state: str) -> tuple[Any, float]:
     """Return (ligand, or ligand and facet, amount) from "acetate=2", "oleate@100=0.5" or "CC(=O)[O-]=2"."""
     from qdsurf.library import list_shelf
 
@@ -84,7 +96,7 @@ def _asked(text: str, anchor: str | None = None) -> tuple[Any, float]:
     start = text.partition("=")[0]
     if number is None and start != text and start.lower() in list_shelf("ligands"):
         amount(text)  # says what is wrong with the number
-    ligand = any_ligand(name, anchor)
+    ligand = any_ligand(name, anchor, charge_state)
     return (ligand if facet is None else (ligand, miller(facet))), float(number or 1)
 
 

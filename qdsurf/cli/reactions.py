@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qdsurf.cli.app import AnchorName, Json, Output, Picture, any_ligand, app
+from qdsurf.cli.app import AnchorName, ChargeStateName, Json, Output, Picture, any_ligand, app
 from qdsurf.cli.show import as_json, say
 
 SurfaceFile = Annotated[Path, typer.Argument(help="Extended XYZ written by qdsurf.")]
@@ -28,7 +28,7 @@ EnergyFigure = Annotated[
 def bind(
     surface: SurfaceFile,
     ligand: Annotated[str, typer.Argument(help="Name on the shelf, or SMILES of the bound form.")],
-    method: MethodName = "sevennet-0",
+    method: MethodName = "sevennet-0-d3",
     reaction: Annotated[str, typer.Option(help="auto, or the name of a reaction.")] = "auto",
     poses: Annotated[int, typer.Option(help="Poses relaxed fully.")] = 2,
     tries: Annotated[int | None, typer.Option(help="Starting poses; twice as many if left out.")] = None,
@@ -36,6 +36,7 @@ def bind(
     replaces: Annotated[str | None, typer.Option(help="Ligand whose place it takes: the exchange.")] = None,
     donor: Annotated[str | None, typer.Option(help="What carries a Z-type ligand away.")] = None,
     anchor: AnchorName = None,
+    charge_state: ChargeStateName = "as written",
     steps: Steps = 150,
     fmax: Force = 0.05,
     parts: Annotated[bool, typer.Option("--parts", help="Tell deformation and interaction apart.")] = False,
@@ -65,7 +66,7 @@ def bind(
         tries=tries, prescreen=None if prescreen is None else load_method(prescreen), parts=parts,
         counterpoise=counterpoise, temperature=temperature,
     )  # fmt: skip
-    base, chosen, one = read_surface(surface), load_method(method), any_ligand(ligand, anchor)
+    base, chosen, one = read_surface(surface), load_method(method), any_ligand(ligand, anchor, charge_state)
     other = None if replaces is None else any_ligand(replaces)
     if plan is not None:
         _write_plan(plan, base, one, other, chosen, reaction, how.starts(poses), donor, fmax, steps, json)
@@ -182,7 +183,7 @@ def _print_energy(energy: Any, what: str = "eV per ligand") -> None:
 def vacancy(
     surface: SurfaceFile,
     species: Annotated[str, typer.Argument(help="Ions that go: Br, or Cs,Br, or Pb,Br,Br.")],
-    method: MethodName = "sevennet-0",
+    method: MethodName = "sevennet-0-d3",
     limit: Annotated[
         str, typer.Option(help="salts, halide-rich, lead-rich, or phases: CsPbBr3,CsBr,Br2.")
     ] = "salts",

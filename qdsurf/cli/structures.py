@@ -109,7 +109,25 @@ def dot(
         center=center,
         seed=seed,
     )
+    _small(load_crystal(crystal), edge, diameter)
     finish(surface, output, json, {k: v for k, v in surface.recipe["result"].items() if v}, png=png)
+
+
+def _small(crystal: Any, edge: str | None, diameter: str | None) -> None:
+    """Say so where a length without a unit is shorter than the cell: nm may have been meant."""
+    cell = float(crystal.atoms.cell.lengths().min())
+    for option, text in (("--edge", edge), ("--diameter", diameter)):
+        bare = text is not None and not text.rstrip().endswith(("m", "A", "Å"))
+        if bare and text is not None and max(_several(sizes(text))) < cell:
+            say(
+                f"note: {option} {text} is in Å, less than a unit cell of {cell:.2f} Å; was {text}nm meant?",
+                error=True,
+            )
+
+
+def _several(size: Any) -> tuple[float, ...]:
+    """Return one size or three as a tuple."""
+    return size if isinstance(size, tuple) else (size,)
 
 
 def _numbers(texts: list[str] | None, like: str) -> dict[Any, float]:

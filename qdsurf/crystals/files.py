@@ -89,7 +89,10 @@ def read_crystal(path: Path, charges: Mapping[str, int] | None) -> Crystal:
     try:
         loaded = read(path)
     except Exception as error:  # the readers of ASE raise whatever they meet, with or without words
-        raise AskError(f"{path}: ASE cannot read this file: {str(error) or type(error).__name__}") from error
+        raise AskError(
+            f"{path}: ASE cannot read this file: {str(error) or type(error).__name__}; a crystal is a name "
+            "that `qdsurf list bulk` shows, or a file such as CIF, POSCAR or extended XYZ"
+        ) from error
     if not isinstance(loaded, Atoms) or not loaded.pbc.all():
         raise AskError(f"{path}: not a crystal (it must be periodic in all three directions)")
     if ION_COLUMN in loaded.arrays and "fragment" in loaded.arrays and "space_group" in loaded.info:

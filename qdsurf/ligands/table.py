@@ -122,7 +122,10 @@ def find_ligand(
             return load_ligand(text)
         except UnknownName as unknown:
             near = f" (nearest: {', '.join(unknown.near)})" if unknown.near else ""
-            raise AskError(f"{text!r} is no ligand of the shelf{near}, nor is it SMILES") from error
+            raise AskError(
+                f"{text!r} is no ligand of the shelf{near}, nor is it SMILES, such as CCC(=O)[O-]: RDKit "
+                "cannot parse its syntax"
+            ) from error
 
 
 def describe(ligand: Ligand, *, sizes: bool = True) -> dict[str, Any]:

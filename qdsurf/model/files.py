@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 ION_COLUMN = "ion"
+WRITERS = "`qdsurf slab`, `dot` and `attach` write one with -o NAME.extxyz"
 # Empty space in Å around a dot in formats that need a cell.
 BOX_VACUUM = 10.0
 WRITTEN = ("name", "charge", "electrons", "charges", "ledger", "recipe", "sites", "bonds")
@@ -118,7 +119,7 @@ def read_surface(path: str | Path) -> Surface:
 
     path = Path(path)
     if not path.is_file():
-        raise AskError(f"no file {str(path)!r}")
+        raise AskError(f"no file {str(path)!r}; {WRITERS}")
     try:
         atoms = read(path, format="extxyz")
         if not isinstance(atoms, Atoms):
@@ -126,7 +127,8 @@ def read_surface(path: str | Path) -> Surface:
         info = {k: _parsed(atoms.info[k]) for k in ("charges", "recipe", "sites", "bonds")}
     except Exception as error:
         raise AskError(
-            f"{str(path)!r} is no structure that qdsurf wrote as .extxyz, which keeps ions and sites: {error}"
+            f"{str(path)!r} is no structure that qdsurf wrote as .extxyz, which keeps ions and sites: "
+            f"{error}; {WRITERS}"
         ) from error
     charge, electrons = int(atoms.info["charge"]), int(atoms.info.get("electrons", 0))
     name = str(atoms.info["name"])

@@ -56,7 +56,10 @@ def read_rows(source: Iterable[Row] | str | Path) -> list[dict[str, Any]]:
     try:
         content = json.loads(source.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise AskError(f"cannot read the table {source}: {error}") from error
+        raise AskError(
+            f"cannot read the table {source}: {error}; what is wanted is the folder that "
+            "`qdsurf screen` leaves, such as runs/mine, or the table.json in it"
+        ) from error
     if not isinstance(content, list) or not all(isinstance(row, dict) and "ligand" in row for row in content):
         raise AskError(f"{source} is not a table of qdsurf: a JSON list of rows with a 'ligand' is needed")
     return content
