@@ -12,6 +12,7 @@ With --write the table of docs/methods.md is replaced.
 from __future__ import annotations
 
 import argparse
+import datetime
 import os
 import platform
 import re
@@ -137,7 +138,8 @@ def campaign(names: tuple[str, ...], method: str, poses: int, steps: int, folder
     file.write_text(CAMPAIGN.format(names=quoted, method=method, poses=poses, steps=steps))
     start = time.perf_counter()
     rows = screen(file, output=folder / "out", workers=2)
-    assert all(row["status"] == "done" for row in rows), rows
+    if failed := [f"{row['ligand']}: {row['cause']}" for row in rows if row["status"] != "done"]:
+        raise SystemExit("\n".join(failed))
     return time.perf_counter() - start
 
 
@@ -158,7 +160,8 @@ def report(rows: list[dict[str, Any]], bare: list[float], wall: float | None, lo
     lines += ["", f"{about} The network was loaded {loaded} time{'s' * (loaded != 1)}."]
     if wall is not None:
         lines.append(
-            f"A campaign of these ligands with two workers took {wall / len(rows):.0f} s of wall time each."
+            f"A campaign of these ligands with two workers took {wall / len(rows):.0f} s of wall time for "
+            f"each, references and loading two networks included, at a load of {os.getloadavg()[0]:.1f}."
         )
     return "\n".join(lines)
 
@@ -185,14 +188,14 @@ def main() -> None:
     rows, recorder = bound(names, method, given.poses, given.steps)
     loaded = making._loaded.cache_info().misses
     bare = replayed(recorder, rows, method)
-    wall = None
+    load, wall = os.getloadavg()[0], None
     if not given.no_campaign:
         with tempfile.TemporaryDirectory() as folder:
             wall = campaign(names, method.name, given.poses, given.steps, Path(folder))
-    load = os.getloadavg()[0]
     about = (
-        f"{method.title}, 68 atoms and the ligand, {given.poses} poses, at most {given.steps} steps; "
-        f"{platform.machine()}, {os.cpu_count()} cores, one thread, load {load:.1f} while measured."
+        f"{method.title}, 68 atoms and the ligand, {given.poses} pose{'s' * (given.poses != 1)}, at most "
+        f"{given.steps} steps; {datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, one "
+        f"thread, load {load:.1f} while measured."
     )
     text = report(rows, bare, wall, loaded, about)
     print(text)
