@@ -7,6 +7,7 @@ Commands:
 - references [--until 12:40] [--quick]: relax with CP2K what is missing; may be stopped at any time
 - checks [--until 12:40] [--only acetate]: repeat one reaction of each class with other settings
 - evaluate: compute every finished state with every method that runs here
+- presets: write the errors of the table into calculators/*.toml
 - table [--write --machine "..."]: print the table from the files, or write it into docs/accuracy.md
 
 """
@@ -21,7 +22,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from accuracy_checks import check_lines, make_checks
+from accuracy_corrections import correction_lines, make_hidden
 from accuracy_orders import order_lines
+from accuracy_presets import write_presets
 from accuracy_table import block, evaluate, made, reference_rows
 from reference_states import HERE, make_plans, make_references, prepare
 
@@ -41,7 +44,17 @@ def page_block(folder: Path = HERE) -> str:
         "|---|---|---|---:|---:|---:|",
         *repeated,
     ]
-    return block(folder) + "\n" + "\n".join(lines if repeated else ["", "No reaction was repeated yet."])
+    corrected = [
+        "",
+        "**Corrections: mean absolute and centred error, eV**",
+        "",
+        "| method | correction | numbers | n | fitted | centred | ligand left out | centred "
+        "| surface left out | centred |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        *correction_lines(folder),
+    ]
+    words = lines if repeated else ["", "No reaction was repeated yet."]
+    return "\n".join([block(folder), *words, *corrected])
 
 
 def order_block(folder: Path = HERE) -> str:
@@ -74,10 +87,14 @@ def deadline(until: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("command", choices=["plan", "prepare", "references", "checks", "evaluate", "table"])
+    parser.add_argument(
+        "command", choices=["plan", "prepare", "references", "checks", "evaluate", "table", "presets"]
+    )
     parser.add_argument("--until", default="", help="HH:MM UTC of today at which CP2K stops")
     parser.add_argument("--quick", action="store_true", help="of references: one geometry for each state")
-    parser.add_argument("--only", default="", help="of checks: part of the name of a reaction")
+    parser.add_argument(
+        "--only", default="", help="of checks: part of the name of a reaction; of references: of a state"
+    )
     parser.add_argument("--variant", default="", help="of checks: part of the name of the other settings")
     parser.add_argument("--write", action="store_true", help="write docs/accuracy.md")
     parser.add_argument("--machine", default="", help="where it was made; empty keeps machine and date")
@@ -87,11 +104,14 @@ def main() -> None:
     elif asked.command == "prepare":
         prepare()
     elif asked.command == "references":
-        make_references(deadline(asked.until), quick=asked.quick)
+        make_references(deadline(asked.until), quick=asked.quick, only=asked.only)
     elif asked.command == "checks":
         make_checks(deadline(asked.until), asked.only, asked.variant)
     elif asked.command == "evaluate":
         evaluate()
+        make_hidden()
+    elif asked.command == "presets":
+        write_presets()
     elif asked.write:
         write_page(asked.machine)
     else:

@@ -6,10 +6,12 @@ so that the page follows from the data wherever it is made.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,14 @@ import qdsurf as qs
 from qdsurf.energy.relax import equilibrium_scale, gamma_repeat, relax, single_point
 from qdsurf.errors import QdsurfError
 from qdsurf.methods import lacks
+from qdsurf.model.nouns import Method
 
 METHODS = (
-    "sevennet-0", "sevennet-l3i5", "sevennet-mf-0", "chgnet", "diep", "gfn2-xtb", "gfn1-xtb", "emt",
+    "sevennet-0", "sevennet-0-d3", "sevennet-l3i5", "sevennet-l3i5-d3", "sevennet-mf-0", "chgnet",
+    "chgnet-d3", "diep", "gfn2-xtb", "gfn1-xtb", "emt",
 )  # fmt: skip
 # Those that also relax every state themselves.
-RELAXED = ("sevennet-0", "sevennet-l3i5", "sevennet-mf-0", "chgnet", "gfn2-xtb", "gfn1-xtb")
+RELAXED = ("sevennet-0", "sevennet-0-d3", "sevennet-l3i5", "chgnet", "gfn2-xtb")
 FORCE, STEPS = 0.05, 200
 # A rank correlation of fewer ligands says nothing.
 RANKED = 4
@@ -102,7 +106,7 @@ def evaluate() -> None:
     order = [name for name in states_in_order(reactions()) if name in states]
     (HERE / "methods").mkdir(exist_ok=True)
     for label in METHODS:
-        method = qs.load_method(label)
+        method = load(label)
         path = HERE / "methods" / f"{label}.json"
         if missing := lacks(method):
             print(f"{label}: not here ({missing})", flush=True)
@@ -111,14 +115,33 @@ def evaluate() -> None:
         for name in order:
             entry = known.setdefault(name, {})
             atoms = states[name]
-            if "single" not in entry and "refused" not in entry:
-                entry |= _single(atoms, method)
+            if entry.get("geometry") != geometry(atoms):
+                # The state was relaxed further since.
+                entry.pop("single", None)
+                entry |= {**_single(atoms, method), "geometry": geometry(atoms)}
             if label in RELAXED and "relaxed" not in entry and "failed" not in entry:
                 entry |= _own(atoms, method)
             part = path.with_suffix(".part")
             part.write_text(json.dumps(known, indent=1) + "\n")
             os.replace(part, path)
         print(f"{label}: {len(order)} states", flush=True)
+
+
+def load(label: str) -> Method:
+    """Return the method of a column: one of the shelf, with D3(BJ) added where the label ends in -d3."""
+    return qs.load_method(label[:-3], dispersion="d3") if label.endswith("-d3") else qs.load_method(label)
+
+
+def geometry(atoms: Atoms) -> str:
+    """Return a digest of where the atoms are, to 0.0001 Å."""
+    content = [atoms.numbers.tolist(), (atoms.positions.round(4) + 0.0).tolist()]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
+
+
+@lru_cache(maxsize=2)
+def _geometries(folder: Path) -> dict[str, str]:
+    """Return the digests of the finished states by name."""
+    return {name: geometry(atoms) for name, atoms in finished(folder).items()}
 
 
 def _system(atoms: Atoms) -> Atoms:
@@ -161,6 +184,10 @@ def energies(label: str, rows: list[Row], kind: str, folder: Path = HERE) -> dic
     """Return the reaction energies in eV of a method, without those that lack a state or its convergence."""
     path = folder / "methods" / f"{label}.json"
     known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    if kind == "single":
+        # An energy of a geometry that was relaxed further since is none.
+        now = _geometries(folder)
+        known = {name: entry for name, entry in known.items() if entry.get("geometry") == now.get(name)}
     result = {}
     for row in rows:
         parts = [(value, known.get(name, {})) for name, value in row.stoichiometry.items()]
@@ -233,7 +260,7 @@ def class_block(rows: list[Row], kind: str, folder: Path = HERE) -> list[str]:
     for group in [*groups, "all"]:
         inside = [row for row in rows if group in (row.group, "all")]
         title = CLASSES.get(group, "all classes")
-        for label in METHODS:
+        for label in RELAXED if kind == "relaxed" else METHODS:
             found = energies(label, inside, kind, folder)
             if not found:
                 continue

@@ -54,9 +54,9 @@ CLASSES = {
     "Z-type addition": "Z",
 }
 # A relaxation ends when the quasi-Newton model expects less than this, eV, from going on ...
-REMAINING = 0.015
-# ... and no atom feels more than this, eV/Å; the grid makes a noise of 0.1 on stiff atoms such as oxygen.
-LARGEST_FORCE = 0.2
+REMAINING = 0.04
+# ... and no atom feels more than this, eV/Å: the grid makes a noise of 0.1 on oxygen, and more on some atoms.
+LARGEST_FORCE = 0.5
 MOST_STEPS = 30
 # eV/Å²: curvatures below it are not believed; Å: longest first step of one atom.
 SOFTEST, LONGEST = 0.1, 0.15
@@ -401,13 +401,17 @@ def relax_state(name: str, deadline: float, *, quick: bool = False) -> bool:
     return True
 
 
-def make_references(deadline: float, *, quick: bool = False) -> None:
+def make_references(deadline: float, *, quick: bool = False, only: str = "") -> None:
     """Relax what is not there yet, in the order of the queue, until *deadline* (seconds since the epoch).
 
-    A run without *quick* relaxes what a quick one has only begun. Several may run side by side.
+    A run without *quick* relaxes what a quick one has only begun. Several may run side by side. With *only*
+    the names of the states contain it.
     """
     rows = json.loads((HERE / "reactions.json").read_text())
-    for name in states_in_order(rows):
+    names = [name for name in states_in_order(rows) if only in name]
+    if not quick:
+        names.sort(key=lambda name: -_worth(name, rows))
+    for name in names:
         if time.time() > deadline:
             break
         with claimed(name) as mine:
@@ -420,6 +424,16 @@ def make_references(deadline: float, *, quick: bool = False) -> None:
                 print(f"{name}: {error}", flush=True)
             # Calculators sit in cycles; their programs end only with them.
             gc.collect()
+
+
+def _worth(name: str, rows: list[dict[str, Any]]) -> float:
+    """Return what relaxing a state may change in all reactions together, eV; infinite for a new state."""
+    path = HERE / "states" / f"{name}.xyz"
+    if not path.exists():
+        return float("inf")
+    info = read(path).info
+    uses = sum(abs(row["stoichiometry"].get(name, 0)) for row in rows)
+    return 0.0 if info["converged"] else float(info["remaining"] / info["formula_units"] * uses)
 
 
 @contextmanager

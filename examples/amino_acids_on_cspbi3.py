@@ -6,7 +6,7 @@ say so. A result needs poses=2 or more, steps=250 and layers=3. Needs a potentia
 
 import qdsurf as qs
 
-method = qs.load_method("sevennet-0")
+method = qs.load_method("sevennet-0-d3")
 slab = qs.cut_slab(qs.load_crystal("CsPbI3-cubic"), "001", layers=2, termination="CsI", repeat=(2, 2))
 references: dict[object, float] = {}  # states that the molecules share are computed once
 

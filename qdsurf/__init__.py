@@ -51,6 +51,7 @@ _HOME = {
     "detach": "qdsurf.attachment",
     "exchange": "qdsurf.attachment",
     "binding_energy": "qdsurf.energy.binding",
+    "corrected": "qdsurf.energy.combining",
     "exchange_energy": "qdsurf.energy.exchanges",
     "vacancy_energy": "qdsurf.energy.vacancy",
     "relax_crystal": "qdsurf.energy.bulk",
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
     from qdsurf.crystals.files import write_crystal
     from qdsurf.energy.binding import binding_energy
     from qdsurf.energy.bulk import relax_crystal
+    from qdsurf.energy.combining import corrected
     from qdsurf.energy.coverage import coverage_curve
     from qdsurf.energy.exchanges import exchange_energy
     from qdsurf.energy.vacancy import vacancy_energy
@@ -130,6 +132,7 @@ __all__ = [
     "binding_modes",
     "carve_dot",
     "collect",
+    "corrected",
     "coverage_curve",
     "cut_slab",
     "describe_ligands",

@@ -21,7 +21,10 @@ DATA = ROOT / "benchmarks" / "references"
 def bench() -> Iterator[Any]:
     """The modules of benchmarks/accuracy.py, which are a folder of scripts and not a package."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
-    names = "accuracy", "accuracy_table", "accuracy_checks", "accuracy_orders", "reference_states"
+    names = (
+        "accuracy", "accuracy_table", "accuracy_checks", "accuracy_corrections", "accuracy_orders",
+        "accuracy_presets", "reference_states",
+    )  # fmt: skip
     yield {name: importlib.import_module(name) for name in names}
     sys.path.remove(str(ROOT / "benchmarks"))
 
@@ -105,6 +108,23 @@ def test_the_page_says_what_the_data_say(bench: Any) -> None:
     assert text.split(first)[1].split(last)[0].strip() == script.order_block().strip()
 
 
+def test_presets_carry_the_errors_of_the_table(bench: Any) -> None:
+    from qdsurf.energy.combining import class_error
+    from qdsurf.methods import load_method
+
+    rows = bench["accuracy_table"].reference_rows()
+    for name, columns in bench["accuracy_presets"].PRESETS.items():
+        count, mean, families = bench["accuracy_presets"].measured(columns, rows)
+        method = load_method(name)
+        assert (method.class_error, dict(method.class_errors)) == (mean, families), name
+        assert f"of {count} reactions" in method.class_error_source
+        assert class_error(method, "acid exchange") == families["X"]
+        assert class_error(method, "vacancy") == mean
+        judged = name in bench["accuracy_corrections"].JUDGED
+        wanted = bench["accuracy_presets"].corrections(name, rows) if judged else {}
+        assert {k: dict(v) for k, v in method.corrections.items()} == wanted, name
+
+
 def test_orders_are_called_what_they_are(bench: Any) -> None:
     """Negative binds: the stronger ligand is the lower one, and closer than the uncertainty is a tie."""
     verdict = bench["accuracy_orders"].verdict
@@ -137,6 +157,39 @@ def test_errors_of_a_method_that_is_wrong_by_a_constant(bench: Any) -> None:
     few = table.errors(rows, {row.name: row.energy for row in rows[:3]})
     assert few.spearman is None
     assert few.failures == 1
+
+
+def made_rows(bench: Any, count: int) -> list[Any]:
+    return [
+        bench["accuracy_table"].Row(
+            name=f"{surface} l{i}", group="X" if i % 2 else "L", surface=surface,
+            stoichiometry={"HBr-1": float(i % 2)}, energy=0.1 * i, relaxed=0.1 * i, lowering=0.0,
+        )
+        for surface in ("s", "t")
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def test_a_correction_of_what_classes_have_in_common_holds_for_ligands_left_out(bench: Any) -> None:
+    table = bench["accuracy_corrections"]
+    rows = made_rows(bench, 8)
+    found = {row.name: row.energy + (0.7 if row.group == "X" else -0.2) for row in rows}
+    known = table.descriptions(rows, "a shift for each class")
+    for fold in ("none", "ligand", "surface"):
+        assert np.abs(table.left_out(rows, found, known, fold)).max() < 0.02
+    # HX takes part in one of the two classes: one number mends that one alone.
+    acid = table.left_out(rows, found, table.descriptions(rows, "an energy of HX"), "ligand")
+    assert {round(abs(float(x)), 1) for x in acid} == {0.0, 0.2}
+
+
+def test_a_correction_that_only_remembers_does_not_help_what_was_left_out(bench: Any) -> None:
+    """Noise, and one number for each ligand: what was fitted vanishes, what was left out stays as it was."""
+    table = bench["accuracy_corrections"]
+    rows = made_rows(bench, 8)
+    noise = np.random.default_rng(0).normal(size=len(rows))
+    found = {row.name: row.energy + x for row, x in zip(rows, noise, strict=True)}
+    own = np.kron(np.ones((2, 1)), np.eye(8))
+    assert np.abs(table.left_out(rows, found, own, "ligand")) == pytest.approx(np.abs(noise))
 
 
 def test_isomers_have_different_names(bench: Any) -> None:

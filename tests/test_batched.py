@@ -59,6 +59,11 @@ def test_each_state_is_relaxed_only_when_it_is_asked_for() -> None:
         next(results)
 
 
+def test_a_batch_does_not_drop_the_dispersion_that_was_asked_for() -> None:
+    with pytest.raises(AskError, match="no added dispersion"):
+        list(relax_states(states(), load_method("sevennet-0-gpu", dispersion="d3")))
+
+
 if find_spec("torch_sim") is None:
 
     def test_without_torch_sim_the_command_that_installs_it_is_said() -> None:

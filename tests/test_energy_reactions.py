@@ -176,7 +176,7 @@ def test_uncertainty_names_its_parts():
 
 def test_failures_are_recorded_and_the_other_poses_go_on(monkeypatch):
     made = plan(surface("CsBr"), ligand("acetate"), poses=2)
-    import qdsurf.energy.poses as module
+    import qdsurf.energy.batched as module
 
     real, calls = module.relax, []
 

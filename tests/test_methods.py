@@ -72,7 +72,9 @@ def test_dispersion_is_added_on_request_only():
     assert added.settings == plain.settings
     assert added.identity != plain.identity  # or a cache would take one for the other
     assert set(plain.cite) < set(added.cite)
-    assert "has not been shown to help" in added.warnings[-1]
+    assert "not for anion exchange" in added.warnings[-1]
+    shelf = load_method("sevennet-0-d3")
+    assert (shelf.added_dispersion, shelf.damping, shelf.settings) == ("d3", "pbe", added.settings)
     with pytest.raises(AskError, match="has dispersion already"):
         load_method("gfn2-xtb", dispersion="d4")
     with pytest.raises(AskError, match="names no functional"):

@@ -18,7 +18,7 @@ def coverage(
     ligands: Annotated[
         list[str], typer.Argument(help="Names on the shelf, or SMILES of the bound forms: a curve each.")
     ],
-    method: MethodName = "sevennet-0",
+    method: MethodName = "sevennet-0-d3",
     counts: Annotated[
         str, typer.Option(help="Ligands on the top face, such as 1,2,4; one, half and all if left out.")
     ] = "",
@@ -37,7 +37,7 @@ def coverage(
     Energies are in eV per ligand: the mean over all, and that of those added since the line before. A
     coverage without an energy is there with its cause, and the exit code is then 1.
 
-    Example: qdsurf coverage slab.extxyz formate --method sevennet-0 --counts 1,2,4 --figure coverage.svg
+    Example: qdsurf coverage slab.extxyz formate --counts 1,2,4 --figure coverage.svg
     """
     from qdsurf.energy.coverage import coverage_curve
     from qdsurf.methods import load_method

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,6 +44,10 @@ def bind(
         bool, typer.Option("--counterpoise", help="Correct for localised basis functions.")
     ] = False,
     temperature: Annotated[float | None, typer.Option(help="K; add a harmonic free energy.")] = None,
+    correct: Annotated[
+        bool,
+        typer.Option("--correct", help="Take off the mean error that the method has in docs/accuracy.md."),
+    ] = False,
     converge: Annotated[str, typer.Option(help="layers,repeat,vacuum: again with more of each.")] = "",
     plan: PlanFolder = None,
     output: Output = None,
@@ -53,15 +57,17 @@ def bind(
 ) -> None:
     """Compute the energy of one binding reaction; negative binds.
 
-    Example: qdsurf bind slab.extxyz acetate --method sevennet-0
+    Example: qdsurf bind slab.extxyz acetate --correct
     """
     from qdsurf.energy.procedure import Procedure
     from qdsurf.errors import AskError
     from qdsurf.methods import load_method
     from qdsurf.model.files import read_surface, write_structure
 
-    if replaces is not None and (converge or donor):
-        raise AskError("--replaces is not combined with --converge or --donor")
+    if replaces is not None and (converge or donor or correct):
+        raise AskError("--replaces is not combined with --converge, --donor or --correct")
+    if correct and not load_method(method).corrections:
+        raise AskError(f"{method} has no correction; docs/accuracy.md lists the methods that have one")
     how = Procedure(
         tries=tries, prescreen=None if prescreen is None else load_method(prescreen), parts=parts,
         counterpoise=counterpoise, temperature=temperature,
@@ -83,6 +89,8 @@ def bind(
 
         settings["donor"] = None if donor is None else any_ligand(donor)
         result = bind_one(base, one, chosen, **settings)
+    if correct:
+        result = replace(result, energy=_corrected(result.energy, chosen))
     if output is not None:
         write_structure(result.surface, output)
     _draw(result, png, figure)
@@ -93,6 +101,17 @@ def bind(
         _print_energy(result.energy)
         for change in changes or ():
             _print_change(change)
+
+
+def _corrected(energy: Any, method: Any) -> Any:
+    """Return *energy* corrected; as it is, with the reason, where its reaction has no correction."""
+    from qdsurf.energy.combining import corrected
+    from qdsurf.errors import AskError
+
+    try:
+        return corrected(energy, method)
+    except AskError as error:
+        return replace(energy, warnings=(*energy.warnings, f"not corrected: {error}"))
 
 
 def _draw(result: Any, png: Path | None, figure: Path | None) -> None:

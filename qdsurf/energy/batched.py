@@ -100,8 +100,10 @@ def batched_model(method: Method) -> Any:
     MissingExtra
         torch-sim or the package of the model is not installed.
     AskError
-        The device that the method asks for is not here.
+        The device that the method asks for is not here, or dispersion was added, which no batch has.
     """
+    if method.added_dispersion:
+        raise AskError(f"{method.title}: batches have no added dispersion; take sevennet-0-d3, one by one")
     if missing := lacks(method):
         raise MissingExtra(method.title, method.extra, missing)
     device = str(method.settings.get("device", "cpu"))

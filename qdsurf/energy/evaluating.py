@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from qdsurf.energy.bulk import relax_bulk
-from qdsurf.energy.combining import combine, combined_uncertainty, committee_spread
+from qdsurf.energy.combining import class_error, combine, combined_uncertainty, committee_spread
 from qdsurf.energy.poses import Lowest, lowest_pose
 from qdsurf.energy.procedure import Procedure
 from qdsurf.energy.reactions import Plan, State
@@ -221,11 +221,10 @@ def assembled(
     whole = [row["energy"] + value - best.relaxed.energy for row in best.tried if "energy" in row]
     spreads = [_spread(low) for low in lowest.values()]
     committee = committee_spread(reaction, found)
+    error = class_error(method, reaction.name)
     return Energy(
         value=value,
-        uncertainty=combined_uncertainty(
-            method.class_error, [0.0, sum(s**2 for s in spreads) ** 0.5], committee or 0.0
-        ),
+        uncertainty=combined_uncertainty(error, [0.0, sum(s**2 for s in spreads) ** 0.5], committee or 0.0),
         reaction=reaction,
         terms=terms,
         method=method.name,
@@ -234,9 +233,9 @@ def assembled(
         provenance={
             "settings": dict(method.settings),
             "engine": engine_version(method),
-            "class_error": method.class_error,
+            "class_error": error,
             "class_error_source": method.class_error_source,
-            "uncertainty": {"class": method.class_error, "poses": spreads, "committee": committee},
+            "uncertainty": {"class": error, "poses": spreads, "committee": committee},
             "fmax": fmax,
             "steps": steps,
             "states": {name: dict(numbers) for name, numbers in found.items()},

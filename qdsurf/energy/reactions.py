@@ -106,12 +106,16 @@ class Template:
         Coefficient by state: negative for reactants.
     binds
         Kinds of ligand that it is for.
+    family
+        "X" (anion exchange), "A" (cation exchange), "L" (adsorption of a donor) or "Z" (of a salt or a
+        zwitterion), within which a method errs alike; "" where no error was measured.
     """
 
     equation: str
     when: str
     stoichiometry: Mapping[str, float]
     binds: tuple[Takes, ...]
+    family: str = ""
 
 
 REACTIONS: Mapping[str, Template] = {
@@ -120,18 +124,21 @@ REACTIONS: Mapping[str, Template] = {
         when="an anionic ligand that has an acid takes the place of an anion",
         stoichiometry={"surface": -1, "free ligand": -1, COMPLEX: 1, "acid of the anion": 1},
         binds=("anion site",),
+        family="X",
     ),
     "anion salt exchange": Template(
         equation="surface-{X} + {HL} (molecule) -> surface-L + {A}{X} (bulk)",
         when="an anionic ligand without an acid takes the place of a halide",
         stoichiometry={"surface": -1, "free ligand": -1, COMPLEX: 1, "bulk salt": 1},
         binds=("anion site",),
+        family="X",
     ),
     "ammonium exchange": Template(
         equation="surface-{A} + {HL} + {HX} -> surface-L + {A}{X} (bulk)",
         when="a protonated amine takes the place of an alkali cation",
         stoichiometry={"surface": -1, "free ligand": -1, "acid of the anion": -1, COMPLEX: 1, "bulk salt": 1},
         binds=("cation site",),
+        family="A",
     ),
     "amine exchange": Template(
         equation="surface-{A} + {HL} -> surface-L + {HA} (the amine of {A})",
@@ -145,6 +152,7 @@ REACTIONS: Mapping[str, Template] = {
         when="a cation without an acidic proton takes the place of an alkali cation",
         stoichiometry={"surface": -1, "free ligand": -1, COMPLEX: 1, "bulk salt": 1},
         binds=("cation site",),
+        family="A",
     ),
     "ion-pair exchange": Template(
         equation="surface-{A} + {HL} (ion pair) -> surface-L + {A}{X} (ion pair)",
@@ -165,24 +173,28 @@ REACTIONS: Mapping[str, Template] = {
         when="a neutral donor binds a cation, or a metal atom, that is open already",
         stoichiometry={"surface": -1, "free ligand": -1, COMPLEX: 1},
         binds=("on a cation",),
+        family="L",
     ),
     "adsorption on a pair vacancy": Template(
         equation="surface without one A+X pair + {HL} -> surface-L",
         when="a neutral donor binds a cation that a missing A+X pair has opened",
         stoichiometry={VACANCY: -1, "free ligand": -1, COMPLEX: 1},
         binds=("on a cation",),
+        family="L",
     ),
     "zwitterion into a pair vacancy": Template(
         equation="surface without one A+X pair + {HL} -> surface-L",
         when="a zwitterion, or a salt, fills the place of an anion and of a cation",
         stoichiometry={VACANCY: -1, "free ligand": -1, COMPLEX: 1},
         binds=("pair",),
+        family="Z",
     ),
     "Z-type addition": Template(
         equation="surface + {HL} (molecule) -> surface-L",
         when="a neutral metal salt binds an anion of the surface",
         stoichiometry={"surface": -1, "free ligand": -1, COMPLEX: 1},
         binds=("on an anion",),
+        family="Z",
     ),
     "Z-type addition from the bulk": Template(
         equation="surface + {HL} (bulk) -> surface-L",

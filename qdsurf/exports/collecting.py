@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qdsurf.energy.combining import combine, combined_uncertainty
+from qdsurf.energy.combining import class_error, combine, combined_uncertainty
 from qdsurf.energy.reactions import COMPLEX
 from qdsurf.errors import AskError
 from qdsurf.exports.codes import CODES
@@ -311,7 +311,7 @@ def reaction_energy(manifest: Mapping[str, Any], runs: list[Run]) -> tuple[Energ
     error, source = CODE_ERROR, CODE_ERROR_SOURCE
     if manifest["export"] in _METHODS:
         method = load_method(_METHODS[manifest["export"]])
-        error, source = method.class_error, method.class_error_source
+        error, source = class_error(method, reaction.name), method.class_error_source
         warnings += method.warnings
     lost = len([s for s in manifest["states"] if s["state"] == COMPLEX]) - len(poses)
     if lost:

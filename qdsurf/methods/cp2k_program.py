@@ -11,7 +11,7 @@ import math
 import subprocess
 import tempfile
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,8 @@ class CP2KProgram(Calculator):
     cutoff, relative_cutoff
         Ry, of the finest grid and of the grid that a Gaussian is put on.
     basis
-        Name of a MOLOPT basis set for GTH pseudopotentials, for all elements.
+        Name of a MOLOPT basis set for GTH pseudopotentials, for all elements; or names by chemical symbol,
+        as the sets of BASIS_MOLOPT_UZH have other names for other cores.
     functional, dispersion
         A functional with pseudopotentials of CP2K; "d3" for D3(BJ) or "" for none.
     padding
@@ -155,7 +156,7 @@ class CP2KProgram(Calculator):
         charge: int = 0,
         cutoff: float = 300.0,
         relative_cutoff: float = 40.0,
-        basis: str = "DZVP-MOLOPT-SR-GTH",
+        basis: str | Mapping[str, str] = "DZVP-MOLOPT-SR-GTH",
         functional: str = "PBE",
         dispersion: str = "d3",
         padding: float = 3.5,
@@ -305,6 +306,14 @@ class CP2KProgram(Calculator):
             pbc=bool(atoms.pbc.any()),
         )
 
+    def _basis_of(self, symbol: str) -> str:
+        """Return the name of the basis set of an element."""
+        if isinstance(self._basis, str):
+            return self._basis
+        if symbol not in self._basis:
+            raise AskError(f"no basis for {symbol}; given for {', '.join(sorted(self._basis))}")
+        return self._basis[symbol]
+
     def _template(self, atoms: Atoms) -> str:
         """Return the input without coordinates and cell."""
         from ase.data import atomic_numbers
@@ -329,11 +338,11 @@ class CP2KProgram(Calculator):
             extrapolation="USE_GUESS" if sampled else "ASPC\nEXTRAPOLATION_ORDER 2",
             scf=scf.format(max_scf=self._max_scf, eps_scf=self._values["eps_scf"]),
             kinds="".join(
-                f"&KIND {s}\nBASIS_SET {self._basis}\nPOTENTIAL GTH-{self._functional}\n&END KIND\n"
+                f"&KIND {s}\nBASIS_SET {self._basis_of(s)}\nPOTENTIAL GTH-{self._functional}\n&END KIND\n"
                 for s in symbols
             )
             + "".join(
-                f"&KIND {s}{_GHOST}\nELEMENT {s}\nBASIS_SET {self._basis}\nGHOST TRUE\n&END KIND\n"
+                f"&KIND {s}{_GHOST}\nELEMENT {s}\nBASIS_SET {self._basis_of(s)}\nGHOST TRUE\n&END KIND\n"
                 for s in lent
             ),
         )

@@ -43,6 +43,8 @@ _OPTIONAL: dict[str, type | tuple[type, ...]] = {
     "damping": str,
     "added_dispersion": str,
     "batched": str,
+    "class_errors": dict,
+    "corrections": dict,
 }
 # Fields of the shelf that inform the reader of the file and are not part of a Method.
 _INFORMATIVE = {"name", "run", "trial"}
@@ -180,11 +182,14 @@ def _with_dispersion(method: Method, kind: str) -> Method:
         title=f"{method.title} + {title}",
         dispersion=f"{title}, parameters of {method.damping.upper()}",
         added_dispersion=kind,
+        # Measured without it.
+        class_errors={},
+        corrections={},
         cite=(*method.cite, *cite),
         warnings=(
             *method.warnings,
-            f"{title} was added on request: it has not been shown to help, and adding D3 made "
-            "SevenNet-l3i5 worse (mean error 0.27 to 0.38 eV, 7 reactions of Cs4PbBr6 clusters)",
+            f"{title} was added on request: D3 brings SevenNet and CHGNet nearer to PBE-D3 for cation "
+            "exchange and salts, not for anion exchange and donors (docs/accuracy.md); D4 was not tried",
         ),
     )
 

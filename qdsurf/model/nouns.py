@@ -328,7 +328,13 @@ class Method:
     boxed
         Whether a molecule needs a periodic box around it.
     class_error
-        Mean absolute error in eV per ligand against the reference, with its source in ``errors``.
+        Mean absolute error in eV per ligand against the reference, with its source in
+        ``class_error_source``.
+    class_errors
+        The same by family of reactions, "X", "A", "L" and "Z", where it was measured apart.
+    corrections
+        What takes the mean error off energies of a family: ``shift`` in eV, and ``error``, the mean absolute
+        error in eV of ligands that the shift was not fitted to.
     cite
         DOIs.
     good_for, bad_for
@@ -399,6 +405,8 @@ class Method:
     added_dispersion: str = ""
     damping: str = ""
     batched: str = ""
+    class_errors: Mapping[str, float] = field(default_factory=dict)
+    corrections: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def identity(self) -> list[Any]:
