@@ -59,7 +59,8 @@ def make_checks(deadline: float, only: str = "", variants: str = "") -> None:
                 if time.time() > deadline:
                     return
                 began = time.time()
-                atoms = Atoms(states[name].symbols, states[name].positions)
+                atoms = Atoms(states[name].symbols, states[name].positions, cell=states[name].cell)
+                atoms.pbc = states[name].pbc
                 try:
                     energy = single_point(atoms, qs.load_method(label, **settings)).energy
                 except QdsurfError as error:

@@ -83,8 +83,9 @@ def molecule_name(atoms: Atoms) -> str:
 
 
 def _bare(atoms: Atoms) -> Atoms:
-    """Return elements, positions and cell of *atoms*, nothing else."""
-    return Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    """Return elements and positions of *atoms*, and the cell of what is periodic, nothing else."""
+    cell = atoms.cell if atoms.pbc.any() else None
+    return Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=cell, pbc=atoms.pbc)
 
 
 def make_plans() -> list[dict[str, Any]]:
@@ -98,8 +99,7 @@ def make_plans() -> list[dict[str, Any]]:
         if (name, ligand_name) in done:
             continue
         if name not in surfaces:
-            how = dict(settings["surfaces"][name])
-            surfaces[name] = qs.carve_dot(qs.load_crystal(how.pop("crystal")), **how)
+            surfaces[name] = _surface(settings["surfaces"][name])
         smiles = settings["smiles"].get(ligand_name)
         try:
             ligand = (
@@ -113,6 +113,15 @@ def make_plans() -> list[dict[str, Any]]:
     rows.sort(key=lambda row: order.index((row["surface"], row["ligand"])))
     _write_text(listed, json.dumps(rows, indent=1) + "\n")
     return rows
+
+
+def _surface(settings: Mapping[str, Any]) -> Surface:
+    """Return the dot, or the slab where there is a facet, that the queue describes."""
+    how = dict(settings)
+    crystal = qs.load_crystal(how.pop("crystal"))
+    if "facet" not in how:
+        return qs.carve_dot(crystal, **how)
+    return qs.cut_slab(crystal, tuple(how.pop("facet")), repeat=tuple(how.pop("repeat")), **how)
 
 
 def _plan_one(name: str, surface: Surface, ligand: Ligand, poses: int) -> dict[str, Any]:
@@ -196,7 +205,8 @@ def pre_relaxed(frames: list[Atoms], *, surface: bool) -> tuple[Atoms, NDArray[n
             frame.rattle(0.15, seed=seed)
     rough = [relax(frame, method, fmax=0.1, steps=50) for frame in frames]
     best = relax(min(rough, key=lambda done: done.energy).atoms, method, fmax=0.05, steps=120).atoms
-    best.positions = best.positions @ compact_rotation(best.positions)
+    if not best.pbc.any():
+        best.positions = best.positions @ compact_rotation(best.positions)
     return best, hessian(best, make_calculator(method))
 
 
@@ -315,8 +325,10 @@ def prepared(name: str) -> tuple[Atoms, NDArray[np.float64]]:
     frames: list[Atoms] = read(HERE / "starts" / f"{name}.xyz", ":")
     if path.exists():
         kept = np.load(path)
-        return Atoms(frames[0].symbols, kept["positions"]), kept["model"]
-    free = [Atoms(frame.symbols, frame.positions) for frame in frames]
+        known = _bare(frames[0])
+        known.positions = kept["positions"]
+        return known, kept["model"]
+    free = [_bare(frame) for frame in frames]
     bare = frames[0].info["kind"] == "slab" and "+" not in name
     atoms, model = pre_relaxed(free, surface=bare)
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -375,7 +387,8 @@ def relax_state(name: str, deadline: float, *, quick: bool = False) -> bool:
         orbitals = getattr(calculator, "_engine", calculator).wave_function
         preset = qs.load_method(REFERENCE, guess=orbitals, eps_scf=RELAXATION["eps_scf"])
         single = make_calculator(preset)
-        boxed = Atoms(atoms.symbols, atoms.positions, calculator=single)
+        boxed = _bare(atoms)
+        boxed.calc = single
         result["energy"] = float(boxed.get_potential_energy())
         print(f"   energy {result['energy']:.4f} eV", flush=True)
         calculator = single
