@@ -139,12 +139,14 @@ def test_a_program_killed_under_way_is_an_error_and_the_next_energy_is_right(nam
     else:
         system = molecule("C60")  # takes seconds, so that there is something to kill
     killed: list[int] = []
+    # Programs of earlier calculators may still be there.
+    older = set(descendants(os.getpid()))
 
     def kill() -> None:
         until = time.monotonic() + 60
         while not killed and time.monotonic() < until:
-            for child in descendants(os.getpid()):
-                if (Path(f"/proc/{child}/comm").read_text().strip()) in names:
+            for child in set(descendants(os.getpid())) - older:
+                if not killed and name_of(child) in names:
                     time.sleep(delay)
                     os.kill(child, signal.SIGKILL)
                     killed.append(child)
@@ -165,6 +167,14 @@ WATCHED = {
     "gpaw-pbe-d3": (("gpaw", "python3", "gpaw-python"), 0.1),
     "cp2k-pbe-d3": (("cp2k.psmp",), 3.0),
 }
+
+
+def name_of(pid: int) -> str:
+    """Return what a process is called; "" when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def descendants(pid: int) -> list[int]:
