@@ -11,8 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from accuracy_table import Row, finished, geometry, reference_rows
-from ase import Atoms
+from accuracy_table import Row, finished, geometry, reference_rows, system
 from reference_states import HERE, REFERENCE
 
 import qdsurf as qs
@@ -39,7 +38,11 @@ REPEATED = ("CsPbBr3 acetate", "CsPbBr3 methylamine", "CsPbBr3 zinc-bromide", "C
 
 def path_of(variant: str, folder: Path = HERE) -> Path:
     """Return the file of *variant*."""
-    return folder / "checks" / f"{''.join(c if c.isalnum() else '-' for c in variant).lower()}.json"
+    return (
+        folder
+        / "checks"
+        / f"{''.join(c if c.isascii() and c.isalnum() else '-' for c in variant).lower()}.json"
+    )
 
 
 def make_checks(deadline: float, only: str = "", variants: str = "") -> None:
@@ -59,8 +62,7 @@ def make_checks(deadline: float, only: str = "", variants: str = "") -> None:
                 if time.time() > deadline:
                     return
                 began = time.time()
-                atoms = Atoms(states[name].symbols, states[name].positions, cell=states[name].cell)
-                atoms.pbc = states[name].pbc
+                atoms = system(states[name])
                 try:
                     energy = single_point(atoms, qs.load_method(label, **settings)).energy
                 except QdsurfError as error:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from accuracy_table import Row, energies, finished, geometry, reference_rows
+from accuracy_table import Row, centred, energies, finished, geometry, reference_rows, system
 from ase import Atoms
 from numpy.typing import NDArray
 from reference_states import HERE
@@ -43,7 +43,7 @@ def hidden_features(atoms: Atoms) -> list[float]:
     import torch
 
     method = qs.load_method(POTENTIAL)
-    work = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    work = system(atoms)
     if work.pbc.any():
         work = gamma_repeat(work, method)
     units = atoms.info["formula_units"] * len(work) / len(atoms)
@@ -131,16 +131,6 @@ def left_out(rows: list[Row], found: dict[str, float], known: Features, fold: st
         train = np.ones(len(rows), dtype=bool) if fold == "none" else ~test
         result[test] = wrong[test] - known[test] @ fitted(known[train], wrong[train])
     return result
-
-
-def centred(rows: list[Row], wrong: NDArray[np.float64]) -> float:
-    """Return the mean absolute error after the mean of each class on each surface is taken off, eV."""
-    left: list[float] = []
-    for kind in sorted({(row.group, row.surface) for row in rows}):
-        inside = np.array([(row.group, row.surface) == kind for row in rows])
-        if inside.sum() > 1:
-            left.extend(wrong[inside] - wrong[inside].mean())
-    return float(np.abs(left).mean()) if left else float("nan")
 
 
 def correction_lines(folder: Path = HERE) -> list[str]:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.io import read
+from numpy.typing import NDArray
 from reference_states import HERE, REFERENCE, settings_digest, states_in_order
 
 import qdsurf as qs
@@ -149,34 +150,35 @@ def _geometries(folder: Path) -> dict[str, str]:
     return {name: geometry(atoms) for name, atoms in finished(folder).items()}
 
 
-def _system(atoms: Atoms) -> Atoms:
+def system(atoms: Atoms) -> Atoms:
+    """Return *atoms* without what the files say of them."""
     return Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
 
 
 def _single(atoms: Atoms, method: Any) -> dict[str, Any]:
     """Return the energy per formula unit at the geometry of the reference, or why there is none."""
-    system = gamma_repeat(_system(atoms), method) if atoms.pbc.any() else _system(atoms)
-    units = atoms.info["formula_units"] * len(system) / len(atoms)
+    work = gamma_repeat(system(atoms), method) if atoms.pbc.any() else system(atoms)
+    units = atoms.info["formula_units"] * len(work) / len(atoms)
     try:
-        return {"single": single_point(system, method).energy / units}
+        return {"single": single_point(work, method).energy / units}
     except QdsurfError as error:
         return {"refused": str(error).splitlines()[0]}
 
 
 def _own(atoms: Atoms, method: Any) -> dict[str, Any]:
     """Return the energy per formula unit at the method's own geometry, next to that of the reference."""
-    system = _system(atoms)
+    work = system(atoms)
     try:
         if atoms.info["kind"] == "bulk":
-            scale = equilibrium_scale(system, method)
-            system.set_cell(system.cell * scale, scale_atoms=True)
-            system = gamma_repeat(system, method)
-            units = atoms.info["formula_units"] * len(system) / len(atoms)
-            return {"relaxed": single_point(system, method).energy / units, "converged": True}
-        done = relax(system, method, fmax=FORCE, steps=STEPS)
+            scale = equilibrium_scale(work, method)
+            work.set_cell(work.cell * scale, scale_atoms=True)
+            work = gamma_repeat(work, method)
+            units = atoms.info["formula_units"] * len(work) / len(atoms)
+            return {"relaxed": single_point(work, method).energy / units, "converged": True}
+        done = relax(work, method, fmax=FORCE, steps=STEPS)
     except QdsurfError as error:
         return {"failed": str(error).splitlines()[0]}
-    moved = float(np.linalg.norm(done.atoms.get_all_distances() - system.get_all_distances()) / len(system))
+    moved = float(np.linalg.norm(done.atoms.get_all_distances() - work.get_all_distances()) / len(work))
     return {
         "relaxed": done.energy,
         "converged": done.converged,
@@ -223,11 +225,8 @@ def errors(rows: list[Row], found: dict[str, float], kind: str = "single") -> Er
     mine = [row for row in rows if row.name in found]
     truth = {row.name: row.relaxed if kind == "relaxed" else row.energy for row in mine}
     wrong = np.array([found[row.name] - truth[row.name] for row in mine])
-    left, orders = [], []
-    for kind_of in sorted({(row.group, row.surface) for row in mine}):
-        inside = np.array([(row.group, row.surface) == kind_of for row in mine])
-        if inside.sum() > 1:
-            left.extend(wrong[inside] - wrong[inside].mean())
+    orders = []
+    for inside in _alike(mine):
         if inside.sum() >= RANKED:
             pairs = [
                 (truth[row.name], found[row.name]) for row, here in zip(mine, inside, strict=True) if here
@@ -239,9 +238,24 @@ def errors(rows: list[Row], found: dict[str, float], kind: str = "single") -> Er
         failures=len(rows) - len(mine),
         mean=float(wrong.mean()) if len(mine) else math.nan,
         absolute=float(np.abs(wrong).mean()) if len(mine) else math.nan,
-        centred=float(np.abs(left).mean()) if left else math.nan,
+        centred=centred(mine, wrong),
         spearman=sum(n * value for n, value in orders) / total if total else None,
     )
+
+
+def _alike(rows: list[Row]) -> list[NDArray[np.bool_]]:
+    """Return, for each class on each surface, which of *rows* are of it."""
+    kinds = [(row.group, row.surface) for row in rows]
+    return [np.array([kind == one for one in kinds]) for kind in sorted(set(kinds))]
+
+
+def centred(rows: list[Row], wrong: NDArray[np.float64]) -> float:
+    """Return the mean absolute error after the mean of each class on each surface is taken off, eV."""
+    left: list[float] = []
+    for inside in _alike(rows):
+        if inside.sum() > 1:
+            left.extend(wrong[inside] - wrong[inside].mean())
+    return float(np.abs(left).mean()) if left else math.nan
 
 
 def spearman(a: Any, b: Any) -> float:

@@ -45,10 +45,14 @@ def class_error(method: Method, reaction: str) -> float:
     >>> class_error(load_method("emt"), "acid exchange")
     5.0
     """
+    return float(method.class_errors.get(_family(reaction), method.class_error))
+
+
+def _family(reaction: str) -> str:
+    """Return the family of the reaction of that name; "" where it has none."""
     from qdsurf.energy.reactions import REACTIONS
 
-    family = REACTIONS[reaction].family if reaction in REACTIONS else ""
-    return float(method.class_errors.get(family, method.class_error))
+    return REACTIONS[reaction].family if reaction in REACTIONS else ""
 
 
 def corrected(energy: Energy, method: Method) -> Energy:
@@ -79,10 +83,8 @@ def corrected(energy: Energy, method: Method) -> Energy:
     >>> round(shifted.value - e.value - shifted.terms["correction"], 9), shifted.uncertainty < e.uncertainty
     (0.0, True)
     """
-    from qdsurf.energy.reactions import REACTIONS
-
     reaction = energy.reaction
-    family = REACTIONS[reaction.name].family if reaction.name in REACTIONS else ""
+    family = _family(reaction.name)
     found = method.corrections.get(family)
     if energy.method != method.name:
         raise AskError(f"this energy is of {energy.method}, not of {method.name}")
