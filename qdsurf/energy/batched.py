@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qdsurf.energy.reactions import State
-from qdsurf.energy.relax import MAX_STEP, Relaxed, relax
+from qdsurf.energy.relax import MAX_STEP, Relaxed, relax, require_numbers
 from qdsurf.errors import AskError, EvaluationError, MissingExtra
 from qdsurf.methods import check_system, lacks
 from qdsurf.methods.boxing import boxed
@@ -172,11 +172,10 @@ def _result(
     if state.fixed is not None:
         forces[state.fixed] = 0.0
     reached = float(np.linalg.norm(forces, axis=1).max(initial=0.0))
-    if not (math.isfinite(energy) and math.isfinite(reached)):
-        return EvaluationError(
-            f"{method.title} gave no number for {state.atoms.get_chemical_formula()}: energy {energy} eV, "
-            f"largest force {reached} eV/Å"
-        )
+    try:
+        require_numbers(state.atoms, method, energy, reached)
+    except EvaluationError as error:
+        return error
     atoms: Atoms = state.atoms.copy()
     atoms.set_constraint()
     moved = after.positions.detach().cpu().numpy() - before.positions

@@ -144,7 +144,7 @@ def _prescreened(
     cheap = procedure.prescreen or method
     energies: dict[int, float] = {}
     results = relax_states(list(states), cheap, fmax=fmax, steps=procedure.prescreen_steps)
-    for number, state in enumerate(list(states)):
+    for number, state in enumerate(states):
         say(f"{cheap.title}: pre-relaxation of pose {number + 1} of {len(states)}")
         result = next(results)
         if isinstance(result, EvaluationError):

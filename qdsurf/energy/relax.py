@@ -88,12 +88,17 @@ def _read(work: Atoms, method: Method) -> tuple[float, float]:
     """Return energy (eV) and largest free force (eV/Å) of *work*; refuse what is not a number."""
     energy = float(work.get_potential_energy())
     fmax = float(np.linalg.norm(work.get_forces(), axis=1).max(initial=0.0))
+    require_numbers(work, method, energy, fmax)
+    return energy, fmax
+
+
+def require_numbers(atoms: Atoms, method: Method, energy: float, fmax: float) -> None:
+    """Refuse an energy (eV) or a largest force (eV/Å) of *atoms* that is not a number."""
     if not (math.isfinite(energy) and math.isfinite(fmax)):
         raise EvaluationError(
-            f"{method.title} gave no number for {work.get_chemical_formula()}: "
+            f"{method.title} gave no number for {atoms.get_chemical_formula()}: "
             f"energy {energy} eV, largest force {fmax} eV/Å"
         )
-    return energy, fmax
 
 
 def _charged_cell(work: Atoms, method: Method, charge: int) -> tuple[float, tuple[str, ...]]:
