@@ -6,7 +6,7 @@ Commands:
 - prepare: pre-relax the states with SevenNet-0; references does it where it was not done
 - references [--until 12:40] [--quick]: relax with CP2K what is missing; may be stopped at any time
 - checks [--until 12:40] [--only acetate]: repeat one reaction of each class with other settings
-- evaluate: compute every finished state with every method that runs here
+- evaluate [--only chgnet]: compute every finished state with every method that runs here
 - presets: write the errors of the table into calculators/*.toml
 - table [--write --machine "..."]: print the table from the files, or write it into docs/accuracy.md
 
@@ -26,7 +26,7 @@ from accuracy_corrections import correction_lines, make_hidden
 from accuracy_orders import order_lines
 from accuracy_presets import write_presets
 from accuracy_table import block, evaluate, made, reference_rows
-from reference_states import HERE, make_plans, make_references, prepare
+from reference_states import HERE, POTENTIAL, make_plans, make_references, prepare
 
 PAGE = Path(__file__).parents[1] / "docs" / "accuracy.md"
 FIRST, LAST = "<!-- made by benchmarks/accuracy.py -->", "<!-- end -->"
@@ -93,7 +93,9 @@ def main() -> None:
     parser.add_argument("--until", default="", help="HH:MM UTC of today at which CP2K stops")
     parser.add_argument("--quick", action="store_true", help="of references: one geometry for each state")
     parser.add_argument(
-        "--only", default="", help="of checks: part of the name of a reaction; of references: of a state"
+        "--only",
+        default="",
+        help="part of a name: of a state, a reaction (checks), a method (evaluate)",
     )
     parser.add_argument("--variant", default="", help="of checks: part of the name of the other settings")
     parser.add_argument("--write", action="store_true", help="write docs/accuracy.md")
@@ -108,8 +110,9 @@ def main() -> None:
     elif asked.command == "checks":
         make_checks(deadline(asked.until), asked.only, asked.variant)
     elif asked.command == "evaluate":
-        evaluate()
-        make_hidden()
+        evaluate(asked.only)
+        if asked.only in POTENTIAL:
+            make_hidden()
     elif asked.command == "presets":
         write_presets()
     elif asked.write:

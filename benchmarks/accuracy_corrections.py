@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from accuracy_table import Row, centred, energies, finished, geometry, reference_rows, system
+from accuracy_table import Row, centred, energies, finished, geometries, geometry, reference_rows, system
 from ase import Atoms
 from numpy.typing import NDArray
 from reference_states import HERE
@@ -88,7 +88,8 @@ def descriptions(rows: list[Row], kind: str, folder: Path = HERE) -> Features | 
         return np.hstack([shift, acid])
     path = folder / "hidden.json"
     known = json.loads(path.read_text()) if path.exists() else {}
-    if not all(name in known for row in rows for name in row.stoichiometry):
+    now = geometries(folder)
+    if any(known.get(n, {}).get("geometry") != now.get(n) for row in rows for n in row.stoichiometry):
         return None
     return np.array(
         [sum(n * np.array(known[name]["features"]) for name, n in row.stoichiometry.items()) for row in rows]

@@ -25,7 +25,7 @@ import qdsurf as qs
 from qdsurf.energy.relax import equilibrium_scale, gamma_repeat, relax, single_point
 from qdsurf.errors import QdsurfError
 from qdsurf.methods import lacks
-from qdsurf.model.nouns import Method
+from qdsurf.model.energies import Method
 
 METHODS = (
     "sevennet-0", "sevennet-0-d3", "sevennet-l3i5", "sevennet-l3i5-d3", "sevennet-mf-0", "chgnet",
@@ -105,12 +105,16 @@ def reference_rows(folder: Path = HERE) -> list[Row]:
     return rows
 
 
-def evaluate() -> None:
-    """Compute every finished state with every method that runs here, and write each at once."""
+def evaluate(only: str = "") -> None:
+    """Compute every finished state with every method that runs here, and write each at once.
+
+    With *only* the names of the methods contain it. A state that moved since is also relaxed again from where
+    it is now, as it may be in another minimum; the lower one of those that converged is kept.
+    """
     states = finished()
     order = [name for name in states_in_order(reactions()) if name in states]
     (HERE / "methods").mkdir(exist_ok=True)
-    for label in METHODS:
+    for label in [name for name in METHODS if only in name]:
         method = load(label)
         path = HERE / "methods" / f"{label}.json"
         if missing := lacks(method):
@@ -125,8 +129,8 @@ def evaluate() -> None:
                 entry.pop("single", None)
                 entry |= {**_single(atoms, method), "geometry": geometry(atoms)}
             slab = atoms.pbc.any() and atoms.info["kind"] != "bulk"
-            if label in RELAXED and not slab and "relaxed" not in entry and "failed" not in entry:
-                entry |= _own(atoms, method)
+            if label in RELAXED and not slab and entry.get("start") != geometry(atoms):
+                known[name] = {**better(entry, _own(atoms, method)), "start": geometry(atoms)}
             part = path.with_suffix(".part")
             part.write_text(json.dumps(known, indent=1) + "\n")
             os.replace(part, path)
@@ -145,7 +149,7 @@ def geometry(atoms: Atoms) -> str:
 
 
 @lru_cache(maxsize=2)
-def _geometries(folder: Path) -> dict[str, str]:
+def geometries(folder: Path) -> dict[str, str]:
     """Return the digests of the finished states by name."""
     return {name: geometry(atoms) for name, atoms in finished(folder).items()}
 
@@ -163,6 +167,17 @@ def _single(atoms: Atoms, method: Any) -> dict[str, Any]:
         return {"single": single_point(work, method).energy / units}
     except QdsurfError as error:
         return {"refused": str(error).splitlines()[0]}
+
+
+def better(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Return *old* with the better one of two own geometries: converged, then lower."""
+
+    def worth(entry: dict[str, Any]) -> tuple[bool, float]:
+        return bool(entry.get("converged")), -entry.get("relaxed", math.inf)
+
+    if worth(new) < worth(old):
+        return old
+    return {key: value for key, value in old.items() if key != "failed"} | new
 
 
 def _own(atoms: Atoms, method: Any) -> dict[str, Any]:
@@ -193,7 +208,7 @@ def energies(label: str, rows: list[Row], kind: str, folder: Path = HERE) -> dic
     known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     if kind == "single":
         # An energy of a geometry that was relaxed further since is none.
-        now = _geometries(folder)
+        now = geometries(folder)
         known = {name: entry for name, entry in known.items() if entry.get("geometry") == now.get(name)}
     result = {}
     for row in rows:

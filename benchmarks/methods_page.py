@@ -11,7 +11,7 @@ from pathlib import Path
 from qdsurf.library import list_shelf
 from qdsurf.methods import load_method
 from qdsurf.methods.presets import UNKNOWN_ERROR
-from qdsurf.model.nouns import Method
+from qdsurf.model.energies import Method
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "methods.md"
 BEGIN = "<!-- from the presets, by benchmarks/methods_page.py -->"

@@ -14,7 +14,8 @@ from qdsurf.energy.reservoirs import bulk_salt, hydride
 from qdsurf.energy.states import slab_state
 from qdsurf.errors import AskError, BalanceError, EvaluationError
 from qdsurf.methods import load_method
-from qdsurf.model.nouns import Crystal, Reaction, Source, Surface
+from qdsurf.model.energies import Reaction
+from qdsurf.model.nouns import Crystal, Source, Surface
 
 EMT = load_method("emt")
 SOURCE = Source(text="made for this test")

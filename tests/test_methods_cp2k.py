@@ -51,8 +51,7 @@ def test_the_input_says_what_was_asked_for() -> None:
 
     def template(atoms: Atoms, **settings: object) -> str:
         made = CP2KProgram(**settings)  # type: ignore[arg-type]
-        made._cell, made._shift = made._box(atoms)
-        return made._template(atoms)
+        return made._input.text(atoms, made._box(atoms)[0])
 
     assert "PSOLVER WAVELET" in template(molecule("H2O"))
     assert "UKS" not in template(molecule("H2O"))

@@ -22,7 +22,7 @@ from qdsurf.energy.combining import combine
 from qdsurf.energy.reactions import State, check_balance
 from qdsurf.energy.relax import single_point
 from qdsurf.methods import lacks
-from qdsurf.model.nouns import Reaction
+from qdsurf.model.energies import Reaction
 
 pytestmark = [pytest.mark.engine, pytest.mark.dft]
 

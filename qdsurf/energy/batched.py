@@ -16,7 +16,7 @@ from qdsurf.energy.relax import MAX_STEP, Relaxed, relax, require_numbers
 from qdsurf.errors import AskError, EvaluationError, MissingExtra
 from qdsurf.methods import check_system, lacks
 from qdsurf.methods.boxing import boxed
-from qdsurf.model.nouns import Method
+from qdsurf.model.energies import Method
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from qdsurf.energy.evaluating import BindingResult, References, evaluate_plan
 from qdsurf.energy.procedure import Procedure
 from qdsurf.energy.reactions import plan
-from qdsurf.model.nouns import Energy, Ligand, Method, Surface
+from qdsurf.model.energies import Energy, Method
+from qdsurf.model.nouns import Ligand, Surface
 
 
 def bind(

@@ -10,7 +10,8 @@ import numpy as np
 from qdsurf.energy.relax import Relaxed, equilibrium_scale, gamma_repeat, relax, single_point
 from qdsurf.errors import EvaluationError
 from qdsurf.methods import check_system
-from qdsurf.model.nouns import Crystal, Method
+from qdsurf.model.energies import Method
+from qdsurf.model.nouns import Crystal
 
 if TYPE_CHECKING:
     from ase import Atoms

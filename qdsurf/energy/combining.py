@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from qdsurf.errors import AskError, EvaluationError
-from qdsurf.model.nouns import Energy, Method, Reaction
+from qdsurf.model.energies import Energy, Method, Reaction
 
 
 def combine(reaction: Reaction, terms: Mapping[str, float]) -> float:

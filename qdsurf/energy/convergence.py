@@ -9,7 +9,8 @@ from typing import Any
 from qdsurf.energy.binding import bind
 from qdsurf.energy.evaluating import BindingResult
 from qdsurf.errors import AskError, RunError
-from qdsurf.model.nouns import Ligand, Method, Surface
+from qdsurf.model.energies import Method
+from qdsurf.model.nouns import Ligand, Surface
 
 # Å by which the vacuum grows.
 MORE_VACUUM = 5.0

@@ -11,7 +11,8 @@ from qdsurf.energy.procedure import Procedure
 from qdsurf.energy.reactions import COMPLEX, Plan, check_balance, plan
 from qdsurf.energy.states import slab_state
 from qdsurf.errors import AskError, RunError
-from qdsurf.model.nouns import Energy, Ligand, Method, Reaction, Surface
+from qdsurf.model.energies import Energy, Method, Reaction
+from qdsurf.model.nouns import Ligand, Surface
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,8 @@ from qdsurf.energy.reactions import Plan, State
 from qdsurf.energy.relax import Relaxed, relax
 from qdsurf.errors import AskError
 from qdsurf.methods import check_system, engine_version
-from qdsurf.model.nouns import Energy, Method, Surface
+from qdsurf.model.energies import Energy, Method
+from qdsurf.model.nouns import Surface
 
 # Raised whenever the energy of a state comes to mean something else, so that no cache serves the old one.
 _VERSION = 2

@@ -8,7 +8,8 @@ from qdsurf.energy.evaluating import BindingResult, References, evaluate_plan, s
 from qdsurf.energy.procedure import Procedure
 from qdsurf.energy.reactions import COMPLEX, Plan, State, check_balance, choose_reaction, plan
 from qdsurf.errors import AskError
-from qdsurf.model.nouns import Energy, Ligand, Method, Reaction, Surface
+from qdsurf.model.energies import Energy, Method, Reaction
+from qdsurf.model.nouns import Ligand, Surface
 
 NEW, OLD = "surface with the new ligand", "surface with the old ligand"
 WHEN = "one ligand takes the place of another, such as acetate that of oleate: the other references cancel"

@@ -15,7 +15,8 @@ from qdsurf.energy.poses import Lowest
 from qdsurf.energy.reactions import Plan
 from qdsurf.energy.relax import single_point
 from qdsurf.errors import AskError, EvaluationError
-from qdsurf.model.nouns import Method, Surface
+from qdsurf.model.energies import Method
+from qdsurf.model.nouns import Surface
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -24,8 +24,9 @@ from qdsurf.energy.relax import Relaxed
 from qdsurf.energy.states import pieces
 from qdsurf.errors import AskError, EvaluationError
 from qdsurf.methods import load_method
+from qdsurf.model.energies import Method, Reaction
 from qdsurf.model.files import read_surface, write_structure, write_whole
-from qdsurf.model.nouns import Method, Reaction, Surface
+from qdsurf.model.nouns import Surface
 
 if TYPE_CHECKING:
     from ase import Atoms

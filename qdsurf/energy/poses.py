@@ -13,7 +13,8 @@ from qdsurf.energy.reactions import Plan, State
 from qdsurf.energy.relax import Relaxed
 from qdsurf.energy.states import pose_state
 from qdsurf.errors import EvaluationError
-from qdsurf.model.nouns import Method, Surface
+from qdsurf.model.energies import Method
+from qdsurf.model.nouns import Surface
 
 # Energies within this many eV are the same pose.
 _SAME = 1e-3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qdsurf.errors import AskError
-from qdsurf.model.nouns import Method
+from qdsurf.model.energies import Method
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qdsurf.errors import AskError, BalanceError, UnknownName
-from qdsurf.model.nouns import Ligand, Reaction, Surface, Takes
+from qdsurf.model.energies import Reaction
+from qdsurf.model.nouns import Ligand, Surface, Takes
 
 if TYPE_CHECKING:
     from ase import Atoms

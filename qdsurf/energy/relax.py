@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from qdsurf.errors import AskError, EvaluationError, QdsurfError
 from qdsurf.methods import check_system, is_gamma_only, make_calculator
 from qdsurf.methods.boxing import boxed
-from qdsurf.model.nouns import Crystal, Method
+from qdsurf.model.energies import Method
+from qdsurf.model.nouns import Crystal
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -30,7 +30,8 @@ from qdsurf.energy.reservoirs import (
     shelf_crystal,
 )
 from qdsurf.errors import AskError
-from qdsurf.model.nouns import Ligand, Reaction, Site, Surface
+from qdsurf.model.energies import Reaction
+from qdsurf.model.nouns import Ligand, Site, Surface
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -14,7 +14,8 @@ from qdsurf.energy.reactions import Plan
 from qdsurf.energy.relax import relax
 from qdsurf.errors import EvaluationError, QdsurfError
 from qdsurf.methods import make_calculator
-from qdsurf.model.nouns import Energy, Method, Surface
+from qdsurf.model.energies import Energy, Method
+from qdsurf.model.nouns import Surface
 
 if TYPE_CHECKING:
     from ase import Atoms

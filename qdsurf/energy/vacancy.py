@@ -17,7 +17,8 @@ from qdsurf.energy.procedure import Procedure
 from qdsurf.energy.reactions import Plan, State, check_balance
 from qdsurf.energy.states import fixed_mask, lowest_free_plane
 from qdsurf.errors import AskError
-from qdsurf.model.nouns import Crystal, Energy, Method, Reaction, Site, Surface
+from qdsurf.model.energies import Energy, Method, Reaction
+from qdsurf.model.nouns import Crystal, Site, Surface
 from qdsurf.model.vacant import note_vacancies
 
 VACANT, WHOLE = "with vacancies", "without vacancies"

@@ -19,7 +19,7 @@ from qdsurf.exports.codes import CODES
 from qdsurf.exports.folder import changed, read_manifest
 from qdsurf.exports.readers.found import Found, Spectrum
 from qdsurf.methods import load_method
-from qdsurf.model.nouns import Energy, Reaction
+from qdsurf.model.energies import Energy, Reaction
 
 if TYPE_CHECKING:
     from ase import Atoms

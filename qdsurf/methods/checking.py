@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qdsurf.errors import AskError
 from qdsurf.library import list_shelf, read_entry
-from qdsurf.model.nouns import Method
+from qdsurf.model.energies import Method
 
 if TYPE_CHECKING:
     from ase import Atoms

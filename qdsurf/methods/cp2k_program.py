@@ -7,7 +7,6 @@ stays alive through a relaxation so that each geometry starts from the extrapola
 
 from __future__ import annotations
 
-import math
 import subprocess
 import tempfile
 import weakref
@@ -21,72 +20,8 @@ from ase.calculators.calculator import Calculator, SCFError, all_changes
 from ase.calculators.cp2k import CP2K
 
 from qdsurf.errors import AskError, EvaluationError
+from qdsurf.methods.cp2k_input import GHOST, CP2KInput
 from qdsurf.methods.process import environment, tied
-
-# Å; a shorter periodic vector is sampled by as many k-points as make a supercell of this length.
-SAMPLED_LENGTH = 12.0
-# Bolder mixing than the default of 0.4 diverges from free atoms.
-_DIAGONALIZE = "MAX_SCF {max_scf}\nEPS_DIIS 0.5\n"
-_ORBITALS = (
-    "MAX_SCF 30\n&OT\nMINIMIZER DIIS\nPRECONDITIONER FULL_SINGLE_INVERSE\n&END OT\n"
-    "&OUTER_SCF\nEPS_SCF {eps_scf}\nMAX_SCF 10\n&END OUTER_SCF\n"
-)
-_MIXING = "MAX_SCF {max_scf}\n&MIXING\nMETHOD BROYDEN_MIXING\nALPHA 0.2\nBETA 1.5\nNBROYDEN 8\n&END MIXING\n"
-_SCF = {"diis": _DIAGONALIZE, "ot": _ORBITALS, "mixing": _MIXING}
-_TEMPLATE = """&FORCE_EVAL
-METHOD Quickstep
-&DFT
-BASIS_SET_FILE_NAME BASIS_MOLOPT
-BASIS_SET_FILE_NAME BASIS_MOLOPT_UZH
-POTENTIAL_FILE_NAME GTH_POTENTIALS
-{orbitals}CHARGE {charge}
-{spin}&MGRID
-CUTOFF {cutoff}
-REL_CUTOFF {relative_cutoff}
-NGRIDS 5
-&END MGRID
-&QS
-EPS_DEFAULT 1.0E-10
-EXTRAPOLATION {extrapolation}
-&END QS
-&POISSON
-{poisson}
-&END POISSON
-{kpoints}&SCF
-{guess}
-EPS_SCF {eps_scf}
-{scf}&PRINT
-&RESTART ON
-&EACH
-QS_SCF 0
-&END EACH
-&END RESTART
-&RESTART_HISTORY OFF
-&END RESTART_HISTORY
-&END PRINT
-&END SCF
-&XC
-&XC_FUNCTIONAL {functional}
-&END XC_FUNCTIONAL
-{smoothing}{dispersion}&END XC
-&END DFT
-&SUBSYS
-{kinds}&END SUBSYS
-&END FORCE_EVAL
-"""
-_DISPERSION = """&VDW_POTENTIAL
-POTENTIAL_TYPE PAIR_POTENTIAL
-&PAIR_POTENTIAL
-TYPE DFTD3(BJ)
-PARAMETER_FILE_NAME dftd3.dat
-REFERENCE_FUNCTIONAL {functional}
-R_CUTOFF [angstrom] 15
-&END PAIR_POTENTIAL
-&END VDW_POTENTIAL
-"""
-# What a kind of ghosts is called after its element.
-_GHOST = "_ghost"
-_SMOOTHING = "&XC_GRID\nXC_DERIV {0}_SMOOTH\nXC_SMOOTH_RHO {0}\n&END XC_GRID\n"
 
 
 class _Engine(CP2K):
@@ -103,7 +38,7 @@ class _Engine(CP2K):
         first = [line.strip() for line in lines].index("&COORD") + 1
         for number in self.ghosts:
             symbol, place = lines[first + number].split(maxsplit=1)
-            lines[first + number] = f"{symbol}{_GHOST} {place}"
+            lines[first + number] = f"{symbol}{GHOST} {place}"
         return "\n".join(lines)
 
 
@@ -173,25 +108,23 @@ class CP2KProgram(Calculator):
         """Take the settings; nothing is run."""
         self._engine: Any = None
         Calculator.__init__(self)
-        if scf not in _SCF:
-            raise ValueError(f"scf is one of {', '.join(_SCF)}, not {scf!r}")
-        if dispersion not in ("d3", ""):
-            raise ValueError(f"dispersion is 'd3' or '', not {dispersion!r}")
-        self._charge, self._padding = charge, padding
-        self._basis, self._functional, self._scf = basis, functional, scf
-        self._values = {
-            "charge": charge,
-            "cutoff": cutoff,
-            "relative_cutoff": relative_cutoff,
-            "eps_scf": eps_scf,
-            "functional": functional,
-            "guess": "SCF_GUESS RESTART" if guess else "SCF_GUESS ATOMIC",
-            "orbitals": f"WFN_RESTART_FILE_NAME {guess}\n" if guess else "",
-            "smoothing": _SMOOTHING.format(smoothing) if smoothing else "",
-            "dispersion": _DISPERSION.format(functional=functional) if dispersion else "",
-        }
-        self._max_scf, self._program, self._threads = max_scf, program, threads
-        self._ghosts, self._frame = frozenset(ghosts), np.reshape(np.asarray(frame, float), (-1, 3))
+        self._padding = padding
+        self._input = CP2KInput(
+            charge=charge,
+            cutoff=cutoff,
+            relative_cutoff=relative_cutoff,
+            basis=basis,
+            functional=functional,
+            dispersion=dispersion,
+            smoothing=smoothing,
+            guess=guess,
+            scf=scf,
+            eps_scf=eps_scf,
+            max_scf=max_scf,
+            ghosts=frozenset(ghosts),
+        )
+        self._program, self._threads = program, threads
+        self._frame = np.reshape(np.asarray(frame, float), (-1, 3))
         self._folder: Any = None
         self._shift = np.zeros(3)
         self._new = True
@@ -224,7 +157,7 @@ class CP2KProgram(Calculator):
         """Compute *atoms*; the first geometry of a system starts the program."""
         Calculator.calculate(self, atoms, properties, system_changes)
         assert self.atoms is not None
-        if self._charge and self.atoms.pbc.any():
+        if self._input.charge and self.atoms.pbc.any():
             raise AskError("CP2K with a net charge is for molecules and dots, not for periodic cells")
         try:
             if self._engine is None or {"numbers", "cell", "pbc"} & set(system_changes):
@@ -269,10 +202,10 @@ class CP2KProgram(Calculator):
         command = ["env", *(f"{key}={env[key]}" for key in names), *tied([self._program, "-s"])]
         self._new = True
         engine = _Engine(
-            self._ghosts,
+            self._input.ghosts,
             command=f"cd {self._folder.name} && exec {' '.join(command)} 2> qdsurf.err",
             label="qdsurf",
-            inp=self._template(atoms),
+            inp=self._input.text(atoms, self._cell),
             **dict.fromkeys(
                 ("basis_set", "basis_set_file", "potential_file", "pseudo_potential", "cutoff", "xc")
             ),
@@ -304,47 +237,6 @@ class CP2KProgram(Calculator):
             positions=atoms.positions + self._shift,
             cell=self._cell,
             pbc=bool(atoms.pbc.any()),
-        )
-
-    def _basis_of(self, symbol: str) -> str:
-        """Return the name of the basis set of an element."""
-        if isinstance(self._basis, str):
-            return self._basis
-        if symbol not in self._basis:
-            raise AskError(f"no basis for {symbol}; given for {', '.join(sorted(self._basis))}")
-        return self._basis[symbol]
-
-    def _template(self, atoms: Atoms) -> str:
-        """Return the input without coordinates and cell."""
-        from ase.data import atomic_numbers
-
-        free = not atoms.pbc.any()
-        symbols = sorted(set(atoms.get_chemical_symbols()), key=atomic_numbers.__getitem__)
-        lengths = np.linalg.norm(self._cell, axis=1)
-        counts = [
-            math.ceil(SAMPLED_LENGTH / x - 1e-6) if p else 1 for x, p in zip(lengths, atoms.pbc, strict=True)
-        ]
-        sampled = max(counts) > 1
-        grid = " ".join(map(str, counts))
-        scf = _SCF["mixing" if sampled else self._scf]
-        real = [n for i, n in enumerate(atoms.numbers) if i not in self._ghosts]
-        odd = int(sum(real) - self._charge) % 2
-        lent = sorted({atoms.symbols[i] for i in self._ghosts}, key=atomic_numbers.__getitem__)
-        return _TEMPLATE.format(
-            **self._values,
-            spin="UKS\n" if odd else "",
-            poisson="PERIODIC NONE\nPSOLVER WAVELET" if free else "PERIODIC XYZ",
-            kpoints=f"&KPOINTS\nSCHEME MONKHORST-PACK {grid}\n&END KPOINTS\n" if sampled else "",
-            extrapolation="USE_GUESS" if sampled else "ASPC\nEXTRAPOLATION_ORDER 2",
-            scf=scf.format(max_scf=self._max_scf, eps_scf=self._values["eps_scf"]),
-            kinds="".join(
-                f"&KIND {s}\nBASIS_SET {self._basis_of(s)}\nPOTENTIAL GTH-{self._functional}\n&END KIND\n"
-                for s in symbols
-            )
-            + "".join(
-                f"&KIND {s}{_GHOST}\nELEMENT {s}\nBASIS_SET {self._basis_of(s)}\nGHOST TRUE\n&END KIND\n"
-                for s in lent
-            ),
         )
 
 

@@ -9,7 +9,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, SCFError, all_changes
 
 from qdsurf.errors import AskError
-from qdsurf.model.nouns import Method
+from qdsurf.model.energies import Method
 
 Make = Callable[[Mapping[str, Any]], Calculator]
 

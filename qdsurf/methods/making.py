@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qdsurf.errors import AskError, MissingExtra
-from qdsurf.model.nouns import Method
+from qdsurf.model.energies import Method
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator

@@ -8,7 +8,7 @@ from typing import Any
 
 from qdsurf.errors import AskError, BadEntry
 from qdsurf.library import read_entry, require
-from qdsurf.model.nouns import Method
+from qdsurf.model.energies import Method
 
 _KEYS: dict[str, type | tuple[type, ...]] = {
     "title": str,

@@ -1,14 +1,12 @@
 """The nouns, their units and the ion ledger."""
 
+from qdsurf.model.energies import Energy, Method, Reaction
 from qdsurf.model.ledger import ELECTRON, Ledger, LedgerEntry
 from qdsurf.model.nouns import (
     Anchor,
     CbcClass,
     Crystal,
-    Energy,
     Ligand,
-    Method,
-    Reaction,
     Site,
     Source,
     Surface,
