@@ -165,8 +165,10 @@ def test_a_mistake_names_file_line_and_key(tmp_path: Path, old: str, new: str, s
 def test_an_unknown_name_is_found_before_anything_is_computed(tmp_path: Path, old: str, new: str) -> None:
     path = tmp_path / "bad.toml"
     path.write_text(TEXT.replace(old, new))
-    with pytest.raises(UnknownName, match=old.strip('"')):
+    with pytest.raises(UnknownName, match=old.strip('"')) as caught:
         load_campaign(path)
+    line = TEXT[: TEXT.index(old)].count("\n") + 1
+    assert str(caught.value).startswith(f"{path}, line {line}: no ")
     with pytest.raises(AskError, match="nothing"):
         load_campaign(tmp_path / "nothing.toml")
 

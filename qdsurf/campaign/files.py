@@ -12,7 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from qdsurf.campaign.sections import Campaign
-from qdsurf.errors import AskError, BadEntry
+from qdsurf.errors import AskError, BadEntry, UnknownName
 from qdsurf.library import read_entry
 from qdsurf.ligands.protonation import check_state
 
@@ -142,8 +142,19 @@ def parse_campaign(text: str, path: Path) -> Campaign:
         where = f"{path}, line {line_of(text, ('ligands', 'charge_state'))}"
         raise BadEntry(f"{where}: {error}") from error
     campaign = campaign.model_copy(update={"path": path})
-    _check_names(campaign)
+    try:
+        _check_names(campaign)
+    except UnknownName as error:
+        error.args = (f"{path}{_line_with(error.name, text)}: {error}",)
+        raise
     return campaign
+
+
+def _line_with(name: str, text: str) -> str:
+    """Return ", line 3" for the first line that quotes *name*; "" where none does."""
+    quoted = f'"{name}"', f"'{name}'"
+    lines = enumerate(text.splitlines(), start=1)
+    return next((f", line {number}" for number, line in lines if any(q in line for q in quoted)), "")
 
 
 def _check_names(campaign: Campaign) -> None:
