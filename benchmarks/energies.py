@@ -181,7 +181,7 @@ def main() -> None:
     from qdsurf.methods import making
 
     torch.set_num_threads(1)
-    method = qs.load_method("sevennet-0")
+    method = qs.load_method("sevennet-0-d3")
     names = tuple(given.ligands)
     making._loaded.cache_clear()
     warm_up(making.make_calculator(method))  # loading and compiling are counted apart
