@@ -12,7 +12,7 @@ import qdsurf as qs
 from qdsurf.energy.bulk import relax_bulk, relax_crystal
 from qdsurf.energy.potentials import chemical_potentials, coefficients, phases_of, would_form
 from qdsurf.energy.reactions import check_balance
-from qdsurf.energy.relax import lattice_constant, single_point
+from qdsurf.energy.relax import Relaxed, equilibrium_scale, lattice_constant, single_point
 from qdsurf.energy.vacancy import VACANT, WHOLE, block, crystal_of, vacancy_plan
 from qdsurf.errors import AskError, UnknownName
 from qdsurf.model import Surface
@@ -159,6 +159,28 @@ def test_crystals_take_the_volume_of_the_method():
     relaxed = relax_bulk(stretched, emt)
     assert relaxed.atoms.cell.lengths()[0] == pytest.approx(lattice_constant(crystal, emt), abs=0.01)
     assert relax_crystal(crystal, emt).recipe["method"] == "emt"
+
+
+@pytest.mark.parametrize("gamma_only", [False, True], ids=["one cell", "repeated"])
+def test_molecules_keep_their_size_while_the_volume_is_sought(monkeypatch, gamma_only):
+    """Scaled with the cell, the stiff bonds of a cation would hold the volume where it began."""
+    crystal = qs.load_crystal("MAPbI3")
+    atoms = crystal.atoms.copy()
+    atoms.wrap()  # as files have them: a molecule on both sides of the cell
+    nitrogen = next(i for i in range(len(atoms)) if atoms.symbols[i] == "N")
+    carbon = next(i for i in range(len(atoms)) if atoms.symbols[i] == "C")
+    bond = atoms.get_distance(nitrogen, carbon, mic=True)
+    volume = 1.03**3 * atoms.get_volume() / len(atoms)
+
+    def energy(work, method):
+        pairs = [(i, i + carbon - nitrogen) for i in range(len(work)) if work.symbols[i] == "N"]
+        strain = sum((work.get_distance(i, j, mic=True) - bond) ** 2 for i, j in pairs)
+        value = 100 * strain + len(work) * (work.get_volume() / len(work) / volume - 1) ** 2
+        return Relaxed(atoms=work, energy=value, fmax=0.0, steps=0, converged=True)
+
+    monkeypatch.setattr("qdsurf.energy.relax.single_point", energy)
+    found = equilibrium_scale(atoms, pairwise(gamma_only=gamma_only))
+    assert found == pytest.approx(1.03, abs=1e-3)
 
 
 @pytest.mark.engine

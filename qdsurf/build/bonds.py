@@ -138,6 +138,26 @@ def centres_of(atoms: Atoms) -> tuple[list[int], list[str], NDArray[np.float64]]
     return numbers[first][order].tolist(), atoms.arrays["species"][first][order].tolist(), centres
 
 
+def in_cell(atoms: Atoms, cell: NDArray[np.float64]) -> Atoms:
+    """Return *atoms* in another *cell* (3, 3), Å: ions keep their fractional centres, molecules their size.
+
+    Without the array "fragment" every atom is an ion.
+    """
+    made: Atoms = atoms.copy()
+    if "fragment" not in atoms.arrays:
+        made.set_cell(cell, scale_atoms=True)
+        return made
+    from ase.geometry import find_mic
+
+    fragments, _, centres = centres_of(atoms)
+    number = {f: n for n, f in enumerate(fragments)}
+    own = [number[f] for f in atoms.arrays["fragment"].tolist()]
+    away, _ = find_mic(atoms.positions - centres[own], atoms.cell, atoms.pbc)
+    made.set_cell(cell)
+    made.positions = (atoms.cell.scaled_positions(centres) @ cell)[own] + away
+    return made
+
+
 def bound_pairs(
     points: NDArray[np.float64],
     species: NDArray[np.str_],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from qdsurf.build.bonds import in_cell
 from qdsurf.energy.relax import Relaxed, equilibrium_scale, gamma_repeat, relax, single_point
 from qdsurf.errors import EvaluationError
 from qdsurf.methods import check_system
@@ -58,7 +59,7 @@ def relax_bulk(atoms: Atoms, method: Method, *, fmax: float = 0.05, steps: int =
     if not held:
         work = relax(work, method, fmax=fmax, steps=steps).atoms
     # The repeat is long enough already, so that nothing is repeated again inside the scan.
-    work.set_cell(work.cell * equilibrium_scale(work, method), scale_atoms=True)
+    work = in_cell(work, work.cell.array * equilibrium_scale(work, method))
     result = single_point(work, method) if held else relax(work, method, fmax=fmax, steps=steps)
     return replace(
         result,

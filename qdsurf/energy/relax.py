@@ -253,25 +253,28 @@ def gamma_repeat(atoms: Atoms, method: Method) -> Atoms:
         lengths = atoms.cell.lengths()
         times = [math.ceil(GAMMA_CELL / x) if p else 1 for x, p in zip(lengths, atoms.pbc, strict=True)]
     repeated: Atoms = atoms.repeat(times)
+    if "fragment" in atoms.arrays:
+        ions = int(atoms.arrays["fragment"].max()) + 1
+        repeated.arrays["fragment"] += np.repeat(np.arange(math.prod(times)) * ions, len(atoms))
     return repeated
 
 
 def equilibrium_scale(atoms: Atoms, method: Method, *, points: int = 9) -> float:
     """Return the factor on the cell vectors at which the energy of *atoms* is lowest.
 
-    Fractional positions are kept. A quartic is fitted to *points* energies from 0.96 to 1.06.
+    The fractional positions of ions are kept, and the size of molecules. A quartic is fitted to *points*
+    energies from 0.96 to 1.06.
 
     Raises
     ------
     EvaluationError
         No minimum lies inside that range.
     """
+    from qdsurf.build.bonds import in_cell
+
     scales = np.linspace(0.96, 1.06, points)
-    energies = []
-    for scale in scales:
-        work = gamma_repeat(atoms, method)
-        work.set_cell(work.cell * scale, scale_atoms=True)
-        energies.append(single_point(work, method).energy)
+    work = gamma_repeat(atoms, method)
+    energies = [single_point(in_cell(work, work.cell.array * s), method).energy for s in scales]
     curve = np.polynomial.Polynomial.fit(scales, np.array(energies), 4)
     fine = np.linspace(scales[0], scales[-1], 2001)
     lowest = int(np.argmin(curve(fine)))
@@ -286,7 +289,8 @@ def equilibrium_scale(atoms: Atoms, method: Method, *, points: int = 9) -> float
 def lattice_constant(crystal: Crystal, method: Method) -> float:
     """Return the lattice constant in Å that *method* gives a cubic *crystal*.
 
-    Ions stay at their fractional positions, which the symmetry of simple cubic crystals fixes.
+    Ions stay at their fractional positions, which the symmetry of simple cubic crystals fixes; molecular
+    ones keep their size.
 
     Raises
     ------

@@ -7,9 +7,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from qdsurf.build.bonds import centres_of, stored_bonds
+from qdsurf.build.bonds import in_cell, stored_bonds
 from qdsurf.build.ions import require_bare
 from qdsurf.build.mixing.arrangement import ARRANGEMENTS, Arrangement
 from qdsurf.build.mixing.cations import (
@@ -166,7 +165,7 @@ def _crystal(crystal: Crystal, arguments: Mapping[str, Any]) -> Crystal:
     atoms = repeated(crystal.atoms, arguments["repeat"])
     mixed = Chosen(crystal, atoms, arguments)
     factors, cell = cell_factors(crystal, mixed.mixtures, arguments["lattice"])
-    _scale(atoms, factors)
+    atoms = in_cell(atoms, atoms.cell.array * factors[:, None])
     made, _ = mixed.made(atoms)
     here = mixed.new_fragments(np.concatenate([m.sites for m in mixed.mixtures]))
     turning = [f for f in molecular(made) if f in here]
@@ -213,16 +212,6 @@ def _surface(surface: Surface, arguments: Mapping[str, Any]) -> Surface:
         target_charge=mixed.target,
         bonds=(),
     )
-
-
-def _scale(atoms: Any, factors: NDArray[np.float64]) -> None:
-    """Scale the cell vectors of *atoms* and the centres of its ions; molecules keep their size."""
-    cell = atoms.cell.array * factors[:, None]
-    fragments, _, centres = centres_of(atoms)
-    moved = np.linalg.solve(atoms.cell.array.T, centres.T).T @ cell - centres
-    number = {f: n for n, f in enumerate(fragments)}
-    atoms.positions += moved[[number[f] for f in atoms.arrays["fragment"].tolist()]]
-    atoms.cell[:] = cell
 
 
 def _source(crystal: Crystal, what: str, cell: Mapping[str, Any]) -> Source:
