@@ -120,11 +120,17 @@ def with_cap(bonds: BulkBonds, cap: str, anions: Iterable[str]) -> BulkBonds:
 
 def centres_of(atoms: Atoms) -> tuple[list[int], list[str], NDArray[np.float64]]:
     """Return fragment numbers, species and centres (n, 3) in Å of the ions of *atoms*, in their order."""
-    numbers = atoms.arrays["fragment"]
-    first, inverse = np.unique(numbers, return_index=True, return_inverse=True)[1:]
-    order = np.argsort(first, kind="stable")
+    numbers, species = atoms.arrays["fragment"], atoms.arrays["species"]
+    first, _, centres = _centres(atoms)
     if len(first) == len(atoms):
-        return numbers.tolist(), atoms.arrays["species"].tolist(), atoms.positions.copy()
+        return numbers.tolist(), species.tolist(), atoms.positions.copy()
+    order = np.argsort(first, kind="stable")
+    return numbers[first][order].tolist(), species[first][order].tolist(), centres[order]
+
+
+def _centres(atoms: Atoms) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return the first atom of each ion, the ion of each atom, and the centres (n, 3) of the ions in Å."""
+    first, inverse = np.unique(atoms.arrays["fragment"], return_index=True, return_inverse=True)[1:]
     away = atoms.positions - atoms.positions[first[inverse]]
     if atoms.pbc.any():
         # molecules are made whole across the cell borders
@@ -134,8 +140,7 @@ def centres_of(atoms: Atoms) -> tuple[list[int], list[str], NDArray[np.float64]]
         away[inner], _ = find_mic(away[inner], atoms.cell, atoms.pbc)
     size = np.bincount(inverse)
     mean = np.stack([np.bincount(inverse, weights=away[:, k]) / size for k in range(3)], axis=1)
-    centres = (atoms.positions[first] + mean)[order]
-    return numbers[first][order].tolist(), atoms.arrays["species"][first][order].tolist(), centres
+    return first, inverse, atoms.positions[first] + mean
 
 
 def in_cell(atoms: Atoms, cell: NDArray[np.float64]) -> Atoms:
@@ -149,9 +154,7 @@ def in_cell(atoms: Atoms, cell: NDArray[np.float64]) -> Atoms:
         return made
     from ase.geometry import find_mic
 
-    fragments, _, centres = centres_of(atoms)
-    number = {f: n for n, f in enumerate(fragments)}
-    own = [number[f] for f in atoms.arrays["fragment"].tolist()]
+    _, own, centres = _centres(atoms)
     away, _ = find_mic(atoms.positions - centres[own], atoms.cell, atoms.pbc)
     made.set_cell(cell)
     made.positions = (atoms.cell.scaled_positions(centres) @ cell)[own] + away
