@@ -121,6 +121,15 @@ def test_dots_and_chalcogenides_have_vacancies_too():
     assert planned.reaction.equation.endswith("V_S + PbS")
 
 
+def test_an_alloy_is_not_in_equilibrium_with_its_parent():
+    crystal = qs.load_crystal("CsPbBr3-cubic")
+    mixed = qs.alloy(crystal, {"X": {"Br": 0.5, "Cl": 0.5}}, repeat=(2, 2, 2))
+    made = qs.cut_slab(mixed, (0, 0, 1), layers=2)
+    with pytest.raises(AskError, match="alloy"):
+        vacancy_plan(made, "Br", limit="lead-rich")
+    assert vacancy_plan(made, "Br", limit="lead-rich", crystal=crystal).reaction.stoichiometry["Pb"] == -0.5
+
+
 def test_sites_of_the_defect_verbs_name_the_ions():
     group = qs.vacancy_groups(slab(), ("Cs", "Br"), where="surface")[0]
     made = vacancy_plan(slab(), ("Cs", "Br"), sites=group.sites)

@@ -110,10 +110,12 @@ def crystal_of(surface: Surface) -> Crystal:
     from qdsurf.crystals import load_crystal
 
     step: Any = surface.recipe
-    while isinstance(step, Mapping):
+    while isinstance(step, Mapping) and step.get("verb") != "alloy":
         step = step.get("crystal", step.get("from"))
     if not isinstance(step, str):
-        raise AskError(f"{surface.name}: its recipe names no crystal of the shelf; give crystal=")
+        raise AskError(
+            f"{surface.name}: its recipe names an alloy, or no crystal of the shelf; give crystal="
+        )
     return load_crystal(step)
 
 
