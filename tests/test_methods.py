@@ -83,6 +83,23 @@ def test_dispersion_is_added_on_request_only():
         load_method("sevennet-0", dispersion="d2")
 
 
+def test_what_was_measured_with_other_settings_is_not_claimed():
+    plain = load_method("gfn2-xtb")
+    solvated = load_method("gfn2-xtb", solvation=["alpb", "toluene"])
+    assert plain.corrections
+    assert solvated.corrections == solvated.class_errors == {}
+    assert "another value of solvation" in solvated.class_error_source
+    # where it runs changes no energy
+    assert load_method("sevennet-0", device="cuda").corrections == load_method("sevennet-0").corrections
+
+
+def test_whatever_changes_an_energy_is_in_the_identity():
+    """A box around molecules and repeated cells change energies: a cache must not take one for the other."""
+    name = "ase.calculators.lj:LennardJones"
+    kinds = [{}, {"boxed": True}, {"gamma_only": True}, {"sigma": 2.0}]
+    assert len({str(load_method(name, **kind).identity) for kind in kinds}) == len(kinds)
+
+
 @pytest.mark.engine
 @pytest.mark.parametrize("kind", ["d3", "d4"])
 def test_added_dispersion_is_what_its_package_says(kind):

@@ -50,6 +50,8 @@ _OPTIONAL: dict[str, type | tuple[type, ...]] = {
 _INFORMATIVE = {"name", "run", "trial"}
 # Overrides that say what qdsurf does with the calculator; all others are settings of the calculator.
 _OWN: tuple[str, ...] = ("dispersion", "charged_cell", "dielectric")
+# Settings that decide where and how fast it runs, not what comes out.
+_SAME_ENERGY = ("device", "use_device", "program", "threads", "memory", "verbosity")
 CHARGED_CELLS = ("refused", "makov-payne")
 NEVER = "never"
 _ADDED = {
@@ -105,7 +107,7 @@ def load_method(name: str, **overrides: Any) -> Method:
     settings = {key: value for key, value in overrides.items() if key not in own}
     if ":" in name:
         settings = {key: value for key, value in settings.items() if key not in _DECLARED}
-    method = replace(method, settings={**method.settings, **settings})
+    method = _with_settings(method, settings)
     if own.get("dispersion", "none") != "none":
         method = _with_dispersion(method, str(own["dispersion"]))
     if "charged_cell" in own or "dielectric" in own:
@@ -166,6 +168,16 @@ def _any_calculator(name: str, said: Mapping[str, Any]) -> Method:
         dispersion="not known",
         cost="not known",
     )
+
+
+def _with_settings(method: Method, settings: Mapping[str, Any]) -> Method:
+    """Return *method* with other *settings*; what was measured of it stays only where energies stay."""
+    made = replace(method, settings={**method.settings, **settings})
+    other = [k for k, v in settings.items() if k not in _SAME_ENERGY and v != method.settings.get(k)]
+    if not (other and (method.class_errors or method.corrections)):
+        return made
+    source = f"{method.class_error_source}; measured with another value of {', '.join(sorted(other))}"
+    return replace(made, class_errors={}, corrections={}, class_error_source=source)
 
 
 def _with_dispersion(method: Method, kind: str) -> Method:

@@ -116,7 +116,7 @@ class Method:
         """All that decides its energies, the version of the engine aside: what caches are keyed by."""
         return [
             self.name, self.calculator, dict(self.settings), self.added_dispersion, self.charged_cell,
-            self.dielectric,
+            self.dielectric, self.damping, self.boxed, self.gamma_only,
         ]  # fmt: skip
 
 
