@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -59,6 +60,28 @@ def test_the_verb_bind_prints_every_part(platinum, tmp_path):
     parts = found["provenance"]["parts"]
     assert sum(parts.values()) == pytest.approx(found["value"], abs=1e-6)
     assert found["provenance"]["uncertainty"]["class"] == EMT.class_error
+
+
+def test_a_correction_is_in_every_energy_and_in_no_change(platinum, tmp_path, monkeypatch):
+    """One more layer changes an energy by what it changes, whether both are shifted or neither is."""
+    shelf = tmp_path / "calculators"
+    shelf.mkdir()
+    text = (Path(__file__).resolve().parents[1] / "calculators" / "emt.toml").read_text()
+    (shelf / "fitted.toml").write_text(f"{text}\n[corrections]\nL = {{ shift = 0.5, error = 0.1 }}\n")
+    monkeypatch.setenv("QDSURF_LIBRARY", str(tmp_path))
+    slab = str(qs.write_structure(platinum, tmp_path / "pt.extxyz"))
+
+    def found(*more):
+        words = ["bind", slab, "N", "--method", "fitted", "--poses", "1", "--steps", "20"]
+        done = CliRunner().invoke(app, [*words, "--converge", "layers", "--json", *more])
+        assert done.exit_code == 0, done.output
+        whole = json.loads(done.stdout)
+        return whole["value"], whole["converge"][0]
+
+    (plain, change), (shifted, also) = found(), found("--correct")
+    assert shifted == pytest.approx(plain + 0.5)
+    assert also["change"] == pytest.approx(change["change"])
+    assert also["energy"] == pytest.approx(change["energy"] + 0.5)
 
 
 def test_ligands_crowd_one_another(platinum):

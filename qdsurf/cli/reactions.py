@@ -89,17 +89,19 @@ def bind(
 
         settings["donor"] = None if donor is None else any_ligand(donor)
         result = bind_one(base, one, chosen, **settings)
+    changes = _converged(converge, base, one, chosen, result, settings) if converge else ()
     if correct:
-        result = replace(result, energy=_corrected(result.energy, chosen))
+        bare, result = result.energy, replace(result, energy=_corrected(result.energy, chosen))
+        shift = result.energy.value - bare.value
+        changes = tuple(replace(c, energy=None if c.energy is None else c.energy + shift) for c in changes)
     if output is not None:
         write_structure(result.surface, output)
     _draw(result, png, figure)
-    changes = _converged(converge, base, one, chosen, result, settings) if converge else None
     if json:
-        as_json(result.energy if changes is None else {**asdict(result.energy), "converge": changes})
+        as_json({**asdict(result.energy), "converge": changes} if converge else result.energy)
     else:
         _print_energy(result.energy)
-        for change in changes or ():
+        for change in changes:
             _print_change(change)
 
 
