@@ -68,6 +68,28 @@ def test_energies_read_back_are_those_of_bind(made, tmp_path, shuffle):
     assert any("computed elsewhere" in w for w in found.energy.warnings)
 
 
+@pytest.mark.parametrize(
+    "method",
+    [
+        qs.load_method("sevennet-0", dispersion="d3"),
+        qs.load_method("ase.calculators.lj:LennardJones", sigma=2.0, class_error=0.5, elements=("Cs",)),
+    ],
+    ids=["added dispersion", "a calculator of the caller"],
+)
+def test_what_was_said_of_the_method_comes_back(made, tmp_path, method):
+    """Its error is that of the energies that are read back: bind would have given the same."""
+    write_plan(made, tmp_path / "p", method)
+    assert read_plan(tmp_path / "p")[1] == method
+
+
+def test_an_energy_computed_elsewhere_is_not_corrected_for_the_errors_of_a_method(made, tmp_path):
+    method = qs.load_method("sevennet-0")
+    write_plan(made, tmp_path / "p", method, steps=STEPS)
+    run_elsewhere(made, tmp_path / "p")
+    with pytest.raises(AskError, match="computed elsewhere"):
+        qs.corrected(qs.collect(tmp_path / "p").energy, method)
+
+
 def test_a_plan_comes_back_as_it_was_written(made, tmp_path):
     write_plan(made, tmp_path / "p", EMT)
     again, method, _ = read_plan(tmp_path / "p")

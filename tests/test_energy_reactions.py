@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pair_potential import pairwise
 
 import qdsurf as qs
 from qdsurf.energy.binding import bind
+from qdsurf.energy.combining import class_error
 from qdsurf.energy.coverage import coverage_curve, coverage_plan
 from qdsurf.energy.evaluating import evaluate_plan, require_able
 from qdsurf.energy.exchanges import NEW, OLD, exchange_plan
@@ -24,6 +26,7 @@ from qdsurf.energy.reactions import COMPLEX, REACTIONS, check_balance, choose_re
 from qdsurf.energy.states import pieces, pose_state
 from qdsurf.errors import AskError, EvaluationError, PlacementError
 from qdsurf.model import Ligand, Surface
+from qdsurf.model.energies import Energy, Reaction
 
 SURFACES = {
     "CsBr": ("CsPbBr3-cubic", "CsBr"),
@@ -292,6 +295,80 @@ def test_coverage_from_the_first_to_the_last_ligand():
         coverage_curve(surface("CsBr"), qs.load_ligand("formate"), method, counts=(1, 9))
     with pytest.raises(AskError, match="no curve"):
         coverage_plan(surface("CsBr"), ligand("trimethylphosphine"), 2)
+
+
+def test_starts_of_a_shell_count_for_one_ligand():
+    """Two shells of four ligands that differ by 1 eV differ by 0.25 eV per ligand."""
+    made = coverage_plan(surface("CsBr"), qs.load_ligand("formate"), 4, poses=2)
+    energy = evaluate_plan(made, pairwise(), steps=2).energy
+    rows = [row["energy"] for row in energy.provenance["tried"]]
+    apart = (max(rows) - min(rows)) / 4
+    assert apart > 1e-6
+    assert energy.provenance["uncertainty"]["poses"] == [pytest.approx(apart)]
+    poses = energy.provenance["poses"]
+    assert min(poses) == pytest.approx(energy.value)
+    assert max(poses) - min(poses) == pytest.approx(apart)
+
+
+@pytest.mark.parametrize(
+    ("what", "name", "leaves"),
+    [
+        ("sulfide", "acid exchange", "acid of the anion"),
+        ("[O-]C(=O)CCC(=O)[O-]", "acid exchange", "acid of the anion"),
+        ("[NH3+]CCCC[NH3+]", "salt exchange", "bulk salt"),
+    ],
+)
+def test_a_double_charge_takes_the_place_of_two_ions(what, name, leaves):
+    shelf = what in qs.list_shelf("ligands")
+    double = qs.load_ligand(what) if shelf else qs.ligand_from_smiles(what, anchor="best")
+    made = plan(surface("CsBr"), double)
+    assert made.reaction.name == name
+    assert made.reaction.stoichiometry[leaves] == 2
+    assert made.poses[0].charge == 0
+    # beside one that takes one place, an acid is left over
+    if name == "acid exchange":
+        swap = exchange_plan(surface("CsBr"), qs.load_ligand("formate"), double)
+        excess = swap.reaction.stoichiometry
+        assert excess[f"{leaves} (new)"] + excess[f"{leaves} (old)"] == 1
+
+
+@pytest.mark.parametrize("salt", ["methylammonium-iodide", "ammonium-thiocyanate", "caesium-acetate"])
+def test_a_salt_leaves_as_a_pair_of_ions(salt):
+    """With a proton to give it would be two molecules, which nobody placed."""
+    made = plan(surface("CsBr"), qs.load_ligand(salt))
+    assert made.reaction.name == "zwitterion into a pair vacancy"
+    assert any("ion pair in vacuum" in w for w in made.warnings)
+    glycine = plan(surface("CsBr"), ligand("glycine"))
+    assert not any("ion pair in vacuum" in w for w in glycine.warnings)
+
+
+def energy_of(method, name, **provenance):
+    reaction = Reaction(name=name, equation="", stoichiometry={"surface": -1, COMPLEX: 1})
+    return Energy(
+        value=-1.0, uncertainty=0.4, reaction=reaction, terms={"surface": 1.0, COMPLEX: 0.0},
+        method=method.name, converged=True, provenance=provenance,
+    )  # fmt: skip
+
+
+def test_a_correction_is_for_what_it_was_fitted_to_and_once():
+    method = qs.load_method("sevennet-0")
+    made = energy_of(method, "acid exchange", settings=dict(method.settings), dispersion="none")
+    once = qs.corrected(made, method)
+    total = sum(c * once.terms[n] for n, c in once.reaction.stoichiometry.items())
+    assert once.value == pytest.approx(total)
+    assert once.value - made.value == pytest.approx(method.corrections["X"]["shift"])
+    with pytest.raises(AskError, match="already"):
+        qs.corrected(once, method)
+    with pytest.raises(AskError, match="other settings"):  # the sum with D3 errs differently
+        qs.corrected(replace(made, provenance={**made.provenance, "dispersion": "D3(BJ)"}), method)
+    double = replace(made.reaction, stoichiometry={**made.reaction.stoichiometry, "acid of the anion": 2})
+    with pytest.raises(AskError, match="several ions"):
+        qs.corrected(replace(made, reaction=double), method)
+    # ion pairs in vacuum: another error than that of acids and amines, and none of them was measured
+    for name in ("anion salt exchange", "salt exchange", "ligand exchange", "vacancy formation"):
+        with pytest.raises(AskError, match="no correction"):
+            qs.corrected(energy_of(method, name), method)
+        assert class_error(method, name) == method.class_error
 
 
 def test_choice_of_reaction_needs_a_site():

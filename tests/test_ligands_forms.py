@@ -218,6 +218,13 @@ def test_an_acid_dimer_has_two_hydrogen_bonds(smiles):
     assert gaps.min() > 1.4
 
 
+@pytest.mark.parametrize(
+    ("smiles", "formula"), [("[NH4+].[S-]C#N", "CH4N2S"), ("[Na+].[OH-]", "HNaO"), ("[SH-].[NH4+]", "H5NS")]
+)
+def test_an_ion_of_one_heavy_atom_keeps_its_hydrogens_in_a_salt(smiles, formula):
+    assert free_form_atoms(smiles).get_chemical_formula() == formula
+
+
 def test_a_dimer_keeps_the_stereo_of_its_acid():
     atoms = free_form_atoms("C[C@H](F)C(=O)O.C[C@H](F)C(=O)O")
     half = len(atoms) // 2

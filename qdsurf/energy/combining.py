@@ -66,7 +66,8 @@ def corrected(energy: Energy, method: Method) -> Energy:
     energy
         Of a binding reaction, computed with *method*; not changed.
     method
-        As it comes from the shelf: added dispersion or other settings have errors of their own.
+        The one that the energy is of, as it comes from the shelf: with added dispersion or other settings it
+        has errors of its own, and no correction.
 
     Raises
     ------
@@ -88,6 +89,15 @@ def corrected(energy: Energy, method: Method) -> Energy:
     found = method.corrections.get(family)
     if energy.method != method.name:
         raise AskError(f"this energy is of {energy.method}, not of {method.name}")
+    if energy.provenance.get("elsewhere"):
+        raise AskError(f"this energy was computed elsewhere, and may be of another method than {method.name}")
+    made = {"settings": dict(method.settings), "dispersion": method.dispersion}
+    if any(energy.provenance.get(key, value) != value for key, value in made.items()):
+        raise AskError(f"this energy is of {energy.method} with other settings or another dispersion")
+    if any(abs(c) > 1 for c in reaction.stoichiometry.values()):
+        raise AskError(
+            f"no correction was fitted to ligands that take the place of several ions: {reaction.equation}"
+        )
     if found is None or "correction" in reaction.stoichiometry:
         raise AskError(
             f"{method.name} has no correction for {reaction.name}, or has had it already; corrected are "
@@ -102,7 +112,8 @@ def corrected(energy: Energy, method: Method) -> Energy:
         terms={**energy.terms, "correction": found["shift"]},
         warnings=(
             *energy.warnings,
-            f"corrected by {found['shift']:+.2f} eV, the mean error of {method.name} in family {family}",
+            f"corrected by {found['shift']:+.2f} eV, the mean error of {method.name} in family {family} on "
+            "clusters of CsPbBr3, CsPbI3 and PbS",
         ),
         provenance={**energy.provenance, "correction": dict(found)},
     )

@@ -219,8 +219,11 @@ def assembled(
     if late:
         warnings.append(f"not converged to {fmax} eV/Å in {steps} steps: {', '.join(late)}")
     best = lowest[plan.product]
-    whole = [row["energy"] + value - best.relaxed.energy for row in best.tried if "energy" in row]
-    spreads = [_spread(low) for low in lowest.values()]
+    # Energies of poses are of all ligands of a state, the energy of the reaction is of one.
+    share = {name: abs(reaction.stoichiometry[name]) for name in lowest}
+    above = [row["energy"] - best.relaxed.energy for row in best.tried if "energy" in row]
+    whole = [value + share[plan.product] * e for e in above]
+    spreads = [share[name] * _spread(low) for name, low in lowest.items()]
     committee = committee_spread(reaction, found)
     error = class_error(method, reaction.name)
     return Energy(
@@ -233,6 +236,7 @@ def assembled(
         warnings=(*method.warnings, *plan.warnings, *warnings),
         provenance={
             "settings": dict(method.settings),
+            "dispersion": method.dispersion,
             "engine": engine_version(method),
             "class_error": error,
             "class_error_source": method.class_error_source,

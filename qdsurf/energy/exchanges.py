@@ -70,13 +70,15 @@ def _difference(first: Plan, last: Plan) -> tuple[dict[str, State], dict[str, fl
     names = {COMPLEX: (OLD, NEW), "free ligand": ("free old ligand", "free new ligand")}
     states: dict[str, State] = {}
     coefficients: dict[str, float] = {}
-    for name in last.reaction.stoichiometry:
-        if name not in names and state_content(first.states[name]) == state_content(last.states[name]):
+    counts = first.reaction.stoichiometry
+    for name, count in last.reaction.stoichiometry.items():
+        same = state_content(first.states[name]) == state_content(last.states[name])
+        if name not in names and same and count == counts[name]:
             continue
         old, new = names.get(name, (f"{name} (old)", f"{name} (new)"))
         states |= {new: last.states[name], old: first.states[name]}
-        coefficients[new] = last.reaction.stoichiometry[name]
-        coefficients[old] = -first.reaction.stoichiometry[name]
+        coefficients[new] = count
+        coefficients[old] = -counts[name]
     return states, coefficients
 
 

@@ -103,7 +103,7 @@ def write_plan(
         "plan": 1,
         "reaction": asdict(plan.reaction) | {"stoichiometry": dict(plan.reaction.stoichiometry)},
         "product": plan.product,
-        "method": {"name": method.name, "settings": dict(method.settings)},
+        "method": asdict(method),
         "fmax": fmax,
         "steps": steps,
         "states": rows,
@@ -203,8 +203,9 @@ def read_plan(folder: str | Path) -> tuple[Plan, Method, dict[str, Any]]:
         warnings=tuple(whole["warnings"]), product=product,
         others={name: tuple(surfaces) for name, surfaces in posed.items()},
     )  # fmt: skip
-    method = load_method(whole["method"]["name"])
-    return plan, replace(method, settings=whole["method"]["settings"]), whole
+    # What the caller said of the method, such as an added dispersion, is not on the shelf.
+    said: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in whole["method"].items()}
+    return plan, replace(load_method(said["name"]), **said), whole
 
 
 def read_runs(folder: str | Path) -> tuple[PieceRun, ...]:
@@ -314,6 +315,8 @@ def combine_runs(folder: str | Path, runs: tuple[PieceRun, ...]) -> BindingResul
         raise EvaluationError(f"no energy of the reaction without that of: {'; '.join(missing)}")
     energy = assembled(plan, method, found, lowest, float(whole["fmax"]), int(whole["steps"]))
     note = f"computed elsewhere; the class error is that of {method.title}, another functional has its own"
-    energy = replace(energy, warnings=(*energy.warnings, note))
+    energy = replace(
+        energy, warnings=(*energy.warnings, note), provenance={**energy.provenance, "elsewhere": True}
+    )
     best = lowest[plan.product]
     return BindingResult(energy=energy, surface=replace(best.start, atoms=best.relaxed.atoms))

@@ -100,7 +100,8 @@ class Template:
     Attributes
     ----------
     equation
-        With {X} and {A} for the anion and cation of the surface, {HX} the acid, {HL} the free ligand.
+        With {X} and {A} for the anion and cation of the surface, {HX} the acid, {HL} the free ligand, and
+        {n} or {m} for how many ions one ligand takes the place of.
     when
         Where it is the right one.
     stoichiometry
@@ -109,7 +110,8 @@ class Template:
         Kinds of ligand that it is for.
     family
         "X" (anion exchange), "A" (cation exchange), "L" (adsorption of a donor) or "Z" (of a salt or a
-        zwitterion), within which a method errs alike; "" where no error was measured.
+        zwitterion), within which a method errs alike; "" where no error was measured, as with ion pairs in
+        vacuum.
     """
 
     equation: str
@@ -121,18 +123,17 @@ class Template:
 
 REACTIONS: Mapping[str, Template] = {
     "acid exchange": Template(
-        equation="surface-{X} + {HL} -> surface-L + {HX}",
+        equation="surface-{n}{X} + {HL} -> surface-L + {m}{HX}",
         when="an anionic ligand that has an acid takes the place of an anion",
         stoichiometry={"surface": -1, "free ligand": -1, COMPLEX: 1, "acid of the anion": 1},
         binds=("anion site",),
         family="X",
     ),
     "anion salt exchange": Template(
-        equation="surface-{X} + {HL} (molecule) -> surface-L + {A}{X} (bulk)",
+        equation="surface-{n}{X} + {HL} (molecule) -> surface-L + {m}{A}{X} (bulk)",
         when="an anionic ligand without an acid takes the place of a halide",
         stoichiometry={"surface": -1, "free ligand": -1, COMPLEX: 1, "bulk salt": 1},
         binds=("anion site",),
-        family="X",
     ),
     "ammonium exchange": Template(
         equation="surface-{A} + {HL} + {HX} -> surface-L + {A}{X} (bulk)",
@@ -149,14 +150,13 @@ REACTIONS: Mapping[str, Template] = {
         binds=("cation site",),
     ),
     "salt exchange": Template(
-        equation="surface-{A} + {HL} (molecule) -> surface-L + {A}{X} (bulk)",
+        equation="surface-{n}{A} + {HL} (molecule) -> surface-L + {m}{A}{X} (bulk)",
         when="a cation without an acidic proton takes the place of an alkali cation",
         stoichiometry={"surface": -1, "free ligand": -1, COMPLEX: 1, "bulk salt": 1},
         binds=("cation site",),
-        family="A",
     ),
     "ion-pair exchange": Template(
-        equation="surface-{A} + {HL} (ion pair) -> surface-L + {A}{X} (ion pair)",
+        equation="surface-{n}{A} + {HL} (ion pair) -> surface-L + {m}{A}{X} (ion pair)",
         when="a cation without an acidic proton takes the place of a molecular cation: two ion pairs in "
         "vacuum, whose errors partly cancel",
         stoichiometry={"surface": -1, "free ligand": -1, COMPLEX: 1, "ion pair of the cation": 1},
@@ -262,7 +262,8 @@ def choose_reaction(surface: Surface, ligand: Ligand) -> str:
         return "acid exchange" if "acid" in ligand.free_forms else "anion salt exchange"
     if ligand.binds == "cation site":
         molecular = len(exchanged_site("exchange", surface, ligand).atoms) > 1
-        if "amine" in ligand.free_forms:
+        # A dication is no amine after one proton has left; it comes as a salt.
+        if "amine" in ligand.free_forms and ligand.charge == 1:
             return "amine exchange" if molecular else "ammonium exchange"
         return "ion-pair exchange" if molecular else "salt exchange"
     if ligand.binds == "pair":

@@ -203,7 +203,8 @@ def free_ligand(ligand: Ligand, form: str) -> Atoms:
         known = ", ".join(sorted(ligand.free_forms)) or "none"
         raise AskError(f"{ligand.name} has no free form {form!r}; it has: {known}")
     smiles = ligand.free_forms[form]
-    if ligand.binds == "pair":
+    # The ions of a salt stay a pair: what they are in vacuum is for the method to say.
+    if ligand.binds == "pair" and "." not in smiles:
         smiles = _uncharged(smiles)
     atoms: Atoms = free_form_atoms(smiles, seed=0)
     return atoms

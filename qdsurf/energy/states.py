@@ -48,6 +48,8 @@ _FORM = {
     "adsorption": "neutral",
     "Z-type addition": "unit",
 }
+# What leaves for each ion that the ligand takes the place of: two where a dianion takes two halides.
+_LEAVING = ("acid of the anion", "bulk salt", "ion pair of the cation")
 _HALIDES = ("Cl", "Br", "I", "F")
 _SALT_WARNING = (
     "an ion pair in vacuum is among the states; machine-learned potentials miss that of CsBr by about 0.4 eV"
@@ -77,6 +79,12 @@ class Setting:
     anion: str = ""
     donor: Ligand | None = None
     lowest_free: int = 0
+
+    @property
+    def displaced(self) -> int:
+        """Ions of the lattice that one ligand takes the place of."""
+        own = abs(self.surface.charges.get(self.site.species, 0))
+        return max(abs(self.ligand.charge) // own, 1) if own else 1
 
 
 def lowest_free_plane(surface: Surface) -> int:
@@ -143,7 +151,8 @@ def planned(
     if len(complexes) < poses:
         warnings.append(f"{len(complexes)} of {poses} starting poses found room and differ")
     equation = template.equation.format(**_words(setting, states))
-    reaction = Reaction(name=name, equation=equation, stoichiometry=template.stoichiometry)
+    counts = {n: c * setting.displaced if n in _LEAVING else c for n, c in template.stoichiometry.items()}
+    reaction = Reaction(name=name, equation=equation, stoichiometry=counts)
     for placed in complexes:
         check_balance(reaction, {**states, COMPLEX: slab_state(placed, setting.lowest_free)})
     return Plan(
@@ -309,7 +318,10 @@ def _words(setting: Setting, states: Mapping[str, State]) -> dict[str, str]:
         return str(states[state].atoms.get_chemical_formula(mode="hill")) if state in states else ""
 
     free = formula("free ligand") or formula("bulk of the ligand") or formula("adduct with the donor")
+    count = setting.displaced
     return {
+        "n": str(count) if count > 1 else "",
+        "m": f"{count} " if count > 1 else "",
         "X": setting.site.species if setting.name == "heterolytic" else setting.anion,
         "A": setting.cation,
         "HX": formula("acid of the anion"),
@@ -322,7 +334,8 @@ def _words(setting: Setting, states: Mapping[str, State]) -> dict[str, str]:
 def _warnings(setting: Setting) -> list[str]:
     """Return what to know about the states of this reaction."""
     name, found = setting.name, []
-    if name in ("salt exchange", "anion salt exchange", "ion-pair exchange", "ion-pair desorption"):
+    salt = setting.ligand.binds == "pair" and "." in setting.ligand.free_forms.get("neutral", "")
+    if salt or name in ("salt exchange", "anion salt exchange", "ion-pair exchange", "ion-pair desorption"):
         found.append(_SALT_WARNING)
     if name == "heterolytic":
         found.append("ions in vacuum: not to be compared with energies of reactions between neutral states")

@@ -69,7 +69,7 @@ def _free(smiles: str, seed: int) -> tuple[tuple[int, ...], Positions]:
     xyz = _lowest(mol, seed)
     if len(parts) > 1 and all(Chem.GetFormalCharge(part) == 0 for part in parts):
         return _dimer(parts, mol, xyz, smiles)
-    if any(part.GetNumAtoms() > 1 for part in parts[1:]):
+    if any(Chem.AddHs(part).GetNumAtoms() > 1 for part in parts[1:]):
         return _polyatomic(parts, seed)
     charged = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetFormalCharge()] or [0]
     for turn, part in enumerate(parts[1:]):
