@@ -268,6 +268,40 @@ def test_what_became_of_a_ligand_is_said():
     assert moved(made, break_carbon) == ["fragmented"]
 
 
+def test_a_proton_of_the_lattice_that_a_ligand_takes_is_said():
+    """Acetic acid and methylamine on the surface are not the acetate that was asked for."""
+    made = plan(surface("MAI"), ligand("acetate"))
+    names = made.poses[0].atoms.symbols
+
+    def take_proton(atoms, own):
+        oxygen = next(i for i in own if names[i] == "O")
+        donors = [i for i in range(len(atoms)) if names[i] == "N"]
+        donor = donors[int(np.argmin(atoms.get_distances(oxygen, donors, mic=True)))]
+        gaps = atoms.get_distances(donor, range(len(atoms)), mic=True)
+        proton = next(i for i in range(len(atoms)) if names[i] == "H" and gaps[i] < 1.15)
+        atoms.positions[proton] = atoms.positions[oxygen] + (0, 0, 0.98)
+
+    assert moved(made, lambda atoms, own: None) == []
+    assert moved(made, take_proton) == ["proton moved"]
+
+
+@pytest.mark.parametrize("what", ["shell", "salt"])
+def test_one_of_several_that_comes_off_is_said(what):
+    """The others that stay do not hide it: neither in a shell nor beside the other ion of a salt."""
+    if what == "shell":
+        made = coverage_plan(surface("CsBr"), qs.load_ligand("formate"), 4)
+    else:
+        made = plan(surface("CsBr"), ligand("caesium-acetate"))
+
+    def lift_one(atoms, own):
+        fragment = atoms.arrays["fragment"]
+        last = [i for i in own if fragment[i] == fragment[own].max()]
+        atoms.positions[last] += (0, 0, 6.0)
+
+    assert moved(made, lambda atoms, own: None) == []
+    assert moved(made, lift_one) == ["detached"]
+
+
 def test_another_atom_that_binds_is_said():
     made = plan(surface("PbS"), qs.ligand_from_smiles("NCCO", anchor="amine"))
     pose = made.poses[0]

@@ -26,6 +26,7 @@ from qdsurf.exports.calculation import load_calculation
 from qdsurf.exports.codes import CODES
 from qdsurf.exports.folder import changed, read_manifest
 from qdsurf.exports.system import mesh, prepare
+from qdsurf.model.files import read_surface
 
 PERIODIC = ["vasp", "espresso", "cp2k", "gpaw", "abinit", "siesta", "dftbplus", "aims", "lammps"]
 FINITE = ["orca", "pyscf", "xtb"]
@@ -633,6 +634,31 @@ def test_collect_gives_the_energy_of_the_reaction(binding):
     assert not late.done
     assert not late.energy.converged
     assert any("not converged: surface" in w for w in late.energy.warnings)
+
+
+def test_a_pose_whose_ligand_came_off_is_not_the_energy_of_binding(crystal, tmp_path):
+    """It lies lower here, and would be taken for the strongest binding."""
+    bare = qs.cut_slab(crystal, (0, 0, 1), layers=2, termination="CsBr", repeat=(2, 2))
+    ligand = qs.load_ligand("acetate")
+    folder = qs.export(bare, "gpaw", tmp_path / "b", purpose="binding", ligand=ligand, poses=2).folder
+    terms = {("surface", 0): -100.0, ("acid of the anion", 0): -5.0, ("free ligand", 0): -20.0}
+    fill(folder, {**terms, ("surface with ligand", 1): -115.9, ("surface with ligand", 2): -116.4})
+    for state in read_manifest(folder)["states"]:
+        if not state["pose"]:
+            continue
+        where = folder / state["folder"]
+        start = read_surface(where / "start.extxyz")
+        final = start.atoms.positions.copy()
+        if state["pose"] == 2:
+            final[start.atoms.arrays["role"] == "ligand"] += (0, 0, 6.0)
+        result = json.loads((where / "result.json").read_text())
+        order = np.array(read_manifest(where)["system"]["order"])
+        (where / "result.json").write_text(json.dumps({**result, "positions": final[order].tolist()}))
+    energy = qs.collect(folder).energy
+    assert energy.value == pytest.approx(-115.9 - 5.0 + 100.0 + 20.0)
+    assert energy.uncertainty == pytest.approx(0.2)  # no spread of poses that are two states
+    assert any("detached" in w for w in energy.warnings)
+    assert len(energy.provenance["tried"]) == 2
 
 
 def test_collect_refuses_what_it_cannot_read(crystal, tmp_path):

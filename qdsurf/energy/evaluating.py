@@ -223,7 +223,7 @@ def assembled(
     share = {name: abs(reaction.stoichiometry[name]) for name in lowest}
     above = [row["energy"] - best.relaxed.energy for row in best.tried if "energy" in row]
     whole = [value + share[plan.product] * e for e in above]
-    spreads = [share[name] * _spread(low) for name, low in lowest.items()]
+    spreads = [share[name] * low.spread for name, low in lowest.items()]
     committee = committee_spread(reaction, found)
     error = class_error(method, reaction.name)
     return Energy(
@@ -257,14 +257,6 @@ def assembled(
 def _number(low: Lowest) -> int:
     """Return the number of the pose that was kept."""
     return next(n for n, row in enumerate(low.tried) if row.get("energy") == low.relaxed.energy)
-
-
-def _spread(low: Lowest) -> float:
-    """Return how far apart in eV the fully relaxed poses of a state are; those that broke do not count."""
-    from qdsurf.energy.outcomes import is_lost
-
-    whole = [row["energy"] for row in low.tried if "energy" in row and not is_lost(row["outcomes"])]
-    return max(whole) - min(whole) if whole else 0.0
 
 
 def _told_apart(

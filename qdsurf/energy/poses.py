@@ -41,6 +41,12 @@ class Lowest:
     tried: list[dict[str, Any]]
     warnings: list[str]
 
+    @property
+    def spread(self) -> float:
+        """How far apart in eV the fully relaxed poses are; those that broke do not count."""
+        whole = [row["energy"] for row in self.tried if "energy" in row and not is_lost(row["outcomes"])]
+        return max(whole) - min(whole) if whole else 0.0
+
 
 def lowest_pose(
     plan: Plan,

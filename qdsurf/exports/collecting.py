@@ -13,13 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qdsurf.energy.combining import class_error, combine, combined_uncertainty
+from qdsurf.energy.poses import Lowest, settled
 from qdsurf.energy.reactions import COMPLEX
+from qdsurf.energy.relax import Relaxed
 from qdsurf.errors import AskError
+from qdsurf.exports.binding import START
 from qdsurf.exports.codes import CODES
 from qdsurf.exports.folder import changed, read_manifest
 from qdsurf.exports.readers.found import Found, Spectrum
 from qdsurf.methods import load_method
 from qdsurf.model.energies import Energy, Reaction
+from qdsurf.model.files import read_surface
+from qdsurf.model.nouns import Surface
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -185,7 +190,7 @@ def collect(folder: str | Path) -> Collection:
         if inner is None:
             raise AskError(f"{str(root / state['folder'])!r} is gone or holds no manifest.json")
         runs.append(read_run(root / state["folder"], inner))
-    energy, missing = reaction_energy(manifest, runs)
+    energy, missing = reaction_energy(root, manifest, runs)
     return Collection(
         folder=root, code=code, purpose="binding", runs=tuple(runs), energy=energy, missing=missing
     )
@@ -286,22 +291,23 @@ def edge_shares(
     return shares[0], shares[1]
 
 
-def reaction_energy(manifest: Mapping[str, Any], runs: list[Run]) -> tuple[Energy | None, str]:
+def reaction_energy(folder: Path, manifest: Mapping[str, Any], runs: list[Run]) -> tuple[Energy | None, str]:
     """Return the energy of the reaction in eV per ligand, or why there is none."""
     reaction = Reaction(**manifest["reaction"])
     terms: dict[str, float] = {}
     best: dict[str, Run] = {}
-    poses: list[float] = []
+    placed: list[tuple[Surface, Run]] = []
     for state, run in zip(manifest["states"], runs, strict=True):
-        if run.status != "done" or run.energy is None:
-            continue
-        name, value = state["state"], run.energy / state["per_formula"]
-        if name == COMPLEX:
-            poses.append(value)
-        if name not in terms or value < terms[name]:
-            terms[name], best[name] = value, run
+        if state["state"] == COMPLEX:
+            placed.append((read_surface(folder / state["folder"] / START), run))
+        elif run.status == "done" and run.energy is not None:
+            terms[state["state"]], best[state["state"]] = run.energy / state["per_formula"], run
+    low = _lowest(placed)
+    if low is not None:
+        terms[COMPLEX] = low.relaxed.energy
+        best[COMPLEX] = next(run for start, run in placed if start is low.start)
     absent = [name for name in reaction.stoichiometry if name not in terms]
-    if absent:
+    if absent or low is None:
         return None, f"no energy of the reaction without that of: {', '.join(absent)}"
     value = combine(reaction, terms)
     late = [name for name, run in best.items() if not run.converged]
@@ -313,12 +319,10 @@ def reaction_energy(manifest: Mapping[str, Any], runs: list[Run]) -> tuple[Energ
         method = load_method(_METHODS[manifest["export"]])
         error, source = class_error(method, reaction.name), method.class_error_source
         warnings += method.warnings
-    lost = len([s for s in manifest["states"] if s["state"] == COMPLEX]) - len(poses)
-    if lost:
-        warnings.append(f"{lost} poses have no energy")
+    warnings += low.warnings
     energy = Energy(
         value=value,
-        uncertainty=combined_uncertainty(error, poses),
+        uncertainty=combined_uncertainty(error, [0.0, low.spread]),
         reaction=reaction,
         terms=terms,
         method=f"{manifest['export']}: {calculation['title']}",
@@ -328,13 +332,39 @@ def reaction_energy(manifest: Mapping[str, Any], runs: list[Run]) -> tuple[Energ
             "settings": calculation,
             "class_error": error,
             "class_error_source": source,
-            "poses": [p + value - min(poses) for p in poses],
+            "poses": [row["energy"] + value - terms[COMPLEX] for row in low.tried if "energy" in row],
+            "tried": low.tried,
             "ligand": manifest["ligand"],
             "recipe": manifest["recipe"],
             "cite": calculation["cite"],
         },
     )
     return energy, ""
+
+
+def _lowest(placed: list[tuple[Surface, Run]]) -> Lowest | None:
+    """Return the lowest of the poses whose ligand is whole and bound; None where none has an energy."""
+    done, late = [], []
+    for number, (start, run) in enumerate(placed):
+        if run.energy is None:
+            late.append(f"pose {number + 1} has no energy: {run.reason or run.status}")
+            continue
+        final = start.atoms.copy()
+        if run.atoms is None:
+            late.append(
+                f"pose {number + 1}: no geometry in the output; what became of the ligand is not known"
+            )
+        else:
+            final.positions = run.atoms.positions
+        force = math.nan if run.largest_force is None else run.largest_force
+        done.append((number, Relaxed(atoms=final, energy=run.energy, fmax=force, steps=0,
+                                     converged=bool(run.converged))))  # fmt: skip
+    if not done:
+        return None
+    rows: list[dict[str, Any]] = [
+        {"cause": run.reason or run.status} if run.energy is None else {} for _, run in placed
+    ]
+    return settled([start for start, _ in placed], done, rows, late)
 
 
 def brief(run: Run) -> dict[str, Any]:

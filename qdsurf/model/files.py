@@ -66,6 +66,17 @@ def described(surface: Surface) -> Atoms:
     return atoms  # type: ignore[no-any-return]
 
 
+def surface_text(surface: Surface) -> str:
+    """Return *surface* as the extended XYZ that `read_surface` reads."""
+    from io import StringIO
+
+    from ase.io import write
+
+    text = StringIO()
+    write(text, described(surface), format="extxyz")
+    return text.getvalue()
+
+
 def write_structure(surface: Surface, path: str | Path) -> Path:
     """Write *surface* in the format of ASE that the ending of *path* names.
 
