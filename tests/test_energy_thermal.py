@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,11 +15,13 @@ from test_energy import EMT, co_plan
 
 import qdsurf as qs
 from qdsurf.energy.evaluating import evaluate_plan
+from qdsurf.energy.exchanges import OLD, exchange_plan
 from qdsurf.energy.parts import counterpoise_correction
 from qdsurf.energy.procedure import Procedure
 from qdsurf.energy.reactions import plan
 from qdsurf.energy.relax import relax
-from qdsurf.energy.thermal import SOFTEST, harmonic, vibrations
+from qdsurf.energy.states import pose_state
+from qdsurf.energy.thermal import SOFTEST, harmonic, internal, vibrations
 from qdsurf.methods import make_calculator
 
 
@@ -50,6 +53,31 @@ def test_free_energy_of_an_adsorption_is_labelled_and_sums():
     assert any("no rotation, translation or solvent" in w for w in energy.warnings)
 
 
+def test_an_imaginary_mode_is_neither_translation_nor_rotation():
+    """Taken for one it would not be said, and a rotation would count as a vibration."""
+    noise = [-1e-3, -5e-4, 0.0, 2e-4, 1e-3, 2e-3]
+    water, modes = molecule("H2O"), np.array(sorted([*noise, -0.05, 0.2, 0.45]))
+    left = internal(modes, water)
+    assert sorted(left) == [-0.05, 0.2, 0.45]
+    assert harmonic(left, 300.0)[1] == 1
+    assert len(internal(np.zeros(6), molecule("CO"))) == 1
+
+
+def test_the_free_energy_of_an_exchange_is_that_of_the_lowest_poses():
+    """Whichever pose of the old ligand comes first, energy and modes are those of the lowest."""
+    platinum = qs.cut_slab(qs.load_crystal("Pt"), (1, 1, 1), layers=2, repeat=(2, 2))
+    old, new = qs.ligand_from_smiles("CN"), qs.ligand_from_smiles("N")
+    made = exchange_plan(platinum, old, new, poses=2)
+    turned = made.others[OLD][::-1]
+    other = replace(made, others={OLD: turned}, states={**made.states, OLD: pose_state(made, OLD, turned[0])})
+    how = Procedure(temperature=300.0)
+    found = [evaluate_plan(p, EMT, steps=60, procedure=how).energy for p in (made, other)]
+    tried = [row["energy"] for row in found[0].provenance["tried_others"][OLD]]
+    assert abs(tried[0] - tried[1]) > 1e-3
+    first, last = (e.provenance["free_energy"]["states"][OLD] for e in found)
+    assert first == pytest.approx(last, abs=1e-6)
+
+
 def test_no_free_energy_with_a_bulk_crystal():
     crystal = qs.load_crystal("CsPbBr3-cubic")
     slab = qs.cut_slab(crystal, (0, 0, 1), layers=2, repeat=(2, 2), termination="CsBr")
@@ -57,7 +85,7 @@ def test_no_free_energy_with_a_bulk_crystal():
     from qdsurf.energy.thermal import free_energy
 
     low = evaluate_plan(co_plan(), EMT)  # any energy: nothing of it is used
-    assert free_energy(low.energy, made, None, pairwise(), 300.0)[0] == {}  # type: ignore[arg-type]
+    assert free_energy(low.energy, made, {}, pairwise(), 300.0)[0] == {}
 
 
 @pytest.mark.engine

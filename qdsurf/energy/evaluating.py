@@ -152,7 +152,7 @@ def evaluate_plan(
         found[name] = state_numbers(low.relaxed, 1)
     energy = assembled(plan, method, found, lowest, fmax, steps)
     best = lowest[plan.product]
-    energy = _told_apart(energy, plan, best, method, found, how, say)
+    energy = _told_apart(energy, plan, lowest, method, found, how, say)
     return BindingResult(energy=energy, surface=replace(best.start, atoms=best.relaxed.atoms))
 
 
@@ -262,7 +262,7 @@ def _number(low: Lowest) -> int:
 def _told_apart(
     energy: Energy,
     plan: Plan,
-    best: Lowest,
+    lowest: Mapping[str, Lowest],
     method: Method,
     found: Mapping[str, Mapping[str, Any]],
     how: Procedure,
@@ -274,14 +274,16 @@ def _told_apart(
         from qdsurf.energy.parts import energy_parts
 
         say(f"{method.title}: deformation and interaction")
-        provenance["parts"], said = energy_parts(plan, best, method, found, counterpoise=how.counterpoise)
+        provenance["parts"], said = energy_parts(
+            plan, lowest[plan.product], method, found, counterpoise=how.counterpoise
+        )
         warnings += said
     if how.temperature is not None:
         from qdsurf.energy.thermal import free_energy
 
         say(f"{method.title}: vibrations")
         provenance["free_energy"], said = free_energy(
-            energy, plan, best, method, how.temperature, fmax=energy.provenance["fmax"],
+            energy, plan, lowest, method, how.temperature, fmax=energy.provenance["fmax"],
             steps=energy.provenance["steps"],
         )  # fmt: skip
         warnings += said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +33,7 @@ SOFTEST = 50 * 1.239842e-4
 def free_energy(
     energy: Energy,
     plan: Plan,
-    best: Lowest,
+    lowest: Mapping[str, Lowest],
     method: Method,
     temperature: float,
     *,
@@ -48,10 +49,12 @@ def free_energy(
 
     Parameters
     ----------
+    lowest
+        What the poses of the states with a ligand came to.
     temperature
         K.
     fmax, steps
-        As for the energy; the states are relaxed once more, because caches keep no geometries.
+        As for the energy; the other states are relaxed once more, because caches keep no geometries.
 
     Returns
     -------
@@ -70,6 +73,7 @@ def free_energy(
     """
     if any(plan.states[name].kind == "bulk" for name in plan.reaction.stoichiometry):
         return {}, ["no free energy: a bulk crystal is among the states, and phonons are not computed"]
+    best = lowest[plan.product]
     own = ligand_mask(plan, best.start)
     near = _near_anchors(best.start, best.relaxed.atoms, own)
     parts: dict[str, float] = {}
@@ -79,6 +83,9 @@ def free_energy(
         state = plan.states[name]
         if name == plan.product:
             atoms, moving = best.relaxed.atoms, np.flatnonzero(own | near).astype(np.int64)
+        elif name in lowest:
+            atoms = lowest[name].relaxed.atoms
+            moving = _counterparts(lowest[name].start.atoms, best.start, near)
         else:
             atoms = relax(
                 state.atoms, method, fixed=state.fixed, fmax=fmax, steps=steps, charge=state.charge
@@ -86,7 +93,7 @@ def free_energy(
             moving = _counterparts(state.atoms, best.start, near) if state.kind == "slab" else None
         if moving is None:
             modes = vibrations(atoms, np.arange(len(atoms)), method, charge=state.charge)
-            modes = modes[_free_motions(atoms) :]
+            modes = internal(modes, atoms)
         else:
             modes = vibrations(atoms, moving, method, charge=state.charge)
         parts[name], lost = harmonic(modes, temperature)
@@ -117,11 +124,14 @@ def _counterparts(atoms: Atoms, pose: Surface, near: NDArray[np.bool_]) -> NDArr
     return np.flatnonzero(near[partner] | gone).astype(np.int64)
 
 
-def _free_motions(atoms: Atoms) -> int:
-    """Return how many of the lowest modes of a molecule are its translation and rotation."""
-    if len(atoms) == 1:
-        return 3
-    return 5 if float(np.min(atoms.get_moments_of_inertia())) < 1e-3 else 6
+def internal(modes: NDArray[np.float64], atoms: Atoms) -> NDArray[np.float64]:
+    """Return *modes* (eV) of a molecule without its translation and rotation.
+
+    These are the smallest, not the lowest: an imaginary mode is none of them.
+    """
+    linear = len(atoms) > 1 and float(np.min(atoms.get_moments_of_inertia())) < 1e-3
+    free = 3 if len(atoms) == 1 else 5 if linear else 6
+    return modes[np.argsort(np.abs(modes))][free:]
 
 
 def _near_anchors(start: Surface, atoms: Atoms, own: NDArray[np.bool_]) -> NDArray[np.bool_]:
