@@ -132,6 +132,29 @@ def test_what_is_missing_or_wrong_is_said_for_each_folder(made, tmp_path):
     assert "acid of the anion" in found.missing
 
 
+@pytest.mark.parametrize("wrong", ["nothing", "cell", "held"])
+def test_a_slab_that_was_not_computed_as_planned_is_said(made, tmp_path, wrong):
+    """A relaxed cell, or atoms let free in one state alone, shift its energy by what is no binding."""
+    folder = tmp_path / "p"
+    write_plan(made, folder, EMT, steps=STEPS)
+    run_elsewhere(made, folder)
+    row = next(r for r in json.loads((folder / PLAN).read_text())["states"] if r["state"] == "surface")
+    path = folder / row["folder"] / "result.extxyz"
+    atoms = read(path)
+    energy, forces = atoms.get_potential_energy(), atoms.get_forces()
+    atoms.positions += (0.3, 0.0, 1.0)  # a code may move the whole
+    if wrong == "cell":
+        atoms.set_cell(atoms.cell * [1.02, 1.02, 1.0])
+    if wrong == "held":
+        atoms.positions[row["fixed"][0]] += (0, 0, 0.3)
+    atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+    write(path, atoms, format="extxyz")
+    words = {"cell": "its cell is not", "held": "the plan holds moved by up to 0.3"}
+    said = [w for w in qs.collect(folder).energy.warnings if w.startswith("surface: ")]
+    assert [w for w in said if words.get(wrong, ":") in w] == said
+    assert len(said) == (wrong != "nothing")
+
+
 def test_not_a_number_is_no_energy(made, tmp_path):
     folder = tmp_path / "p"
     write_plan(made, folder, EMT)

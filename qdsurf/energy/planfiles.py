@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 PLAN = "plan.json"
 STRUCTURE = "structure.extxyz"
+# Å within which cells, and atoms that are held, are where the plan has them.
+SAME_PLACE = 0.05
 # Of several outputs the first of these is believed; then the others by name.
 _FIRST = ("result.extxyz", "result.traj", "vasprun.xml", "OUTCAR")
 
@@ -282,8 +284,33 @@ def _relaxed(read: Atoms, energy: float, order: NDArray[np.int64], state: State,
         final.set_cell(read.cell)
     final.positions = read.positions[order]
     return Relaxed(
-        atoms=final, energy=energy, fmax=reached, steps=0, converged=reached <= fmax, warnings=said
+        atoms=final, energy=energy, fmax=reached, steps=0, converged=reached <= fmax,
+        warnings=(*said, *_other_conditions(read, final, state)),
     )  # fmt: skip
+
+
+def _other_conditions(read: Atoms, final: Atoms, state: State) -> list[str]:
+    """Return in what a slab or dot was not computed as planned: such energies do not compare."""
+    from ase.geometry import find_mic
+
+    planned, periodic = state.atoms, state.atoms.pbc
+    found: list[str] = []
+    if state.kind != "slab":
+        return found
+    if read.cell.any() and not np.allclose(read.cell[periodic], planned.cell[periodic], atol=SAME_PLACE):
+        found.append("its cell is not that of the plan: states of different cells do not compare")
+    if state.fixed is None or not state.fixed.any():
+        return found
+    if periodic.any():
+        moved, _ = find_mic((final.positions - planned.positions)[state.fixed], planned.cell, periodic)
+        far = np.linalg.norm(moved - np.median(moved, axis=0), axis=1)
+    else:  # codes turn what is not periodic
+        held = [a.positions[state.fixed] for a in (final, planned)]
+        here, there = (np.linalg.norm(p - p.mean(axis=0), axis=1) for p in held)
+        far = np.abs(here - there)
+    if far.max() > SAME_PLACE:
+        found.append(f"atoms that the plan holds moved by up to {far.max():.2f} Å: hold them in every state")
+    return found
 
 
 def combine_runs(folder: str | Path, runs: tuple[PieceRun, ...]) -> BindingResult:
