@@ -276,6 +276,27 @@ def test_reading_a_written_dot_back_gives_the_same_one(tmp_path: object) -> None
     assert qs.read_surface(path) != qs.carve_dot(qs.load_crystal("PbS"), cells=2)
 
 
+@pytest.mark.parametrize("change", ["sorted", "moved", "shorter", "bare"])
+def test_a_file_whose_sites_name_other_atoms_is_refused(tmp_path, change):
+    """A ligand would go to one place, and the ion that it replaces would leave from another."""
+    from ase.io import read, write
+
+    path = tmp_path / "dot.extxyz"
+    qs.write_structure(qs.carve_dot(qs.load_crystal("CsPbBr3-cubic"), cells=2), path)
+    atoms = read(path)
+    if change == "sorted":
+        atoms = atoms[np.argsort(atoms.numbers, kind="stable")[::-1]]
+    if change == "moved":
+        atoms.positions += (1.0, 2.0, 0.5)
+    if change == "shorter":
+        atoms = atoms[:4]
+    if change == "bare":
+        del atoms.arrays["layer"]
+    write(path, atoms, format="extxyz")
+    with pytest.raises(AskError, match="layer" if change == "bare" else "sorted or moved"):
+        qs.read_surface(path)
+
+
 def test_a_named_cation_caps_an_excess_of_anions_and_what_was_done_is_said():
     asked = {"shape": "octahedron", "cells": 4, "termination": "S"}
     crystal = qs.load_crystal("PbS")

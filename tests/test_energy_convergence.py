@@ -91,6 +91,26 @@ def test_ligands_crowd_one_another(platinum):
     assert curve[1].coverage == 0.5
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--converge", "height"], "layers, repeat, vacuum"),
+        (["--plan", "p", "--correct"], "runs nothing"),
+        (["--plan", "p", "--temperature", "300"], "runs nothing"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_computed(
+    platinum, tmp_path, monkeypatch, options, words
+):
+    monkeypatch.chdir(tmp_path)
+    slab = str(qs.write_structure(platinum, tmp_path / "pt.extxyz"))
+    monkeypatch.setattr("qdsurf.energy.binding.bind", lambda *a, **k: pytest.fail("computed"))
+    wrong = CliRunner().invoke(app, ["bind", slab, "N", "--method", "emt", *options])
+    assert isinstance(wrong.exception, AskError)
+    assert words in str(wrong.exception)
+    assert not (tmp_path / "p").exists()
+
+
 def test_an_exchange_is_not_combined_with_what_it_cannot_be(platinum, tmp_path):
     slab = str(qs.write_structure(platinum, tmp_path / "pt.extxyz"))
     wrong = CliRunner().invoke(

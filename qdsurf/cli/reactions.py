@@ -59,6 +59,7 @@ def bind(
 
     Example: qdsurf bind slab.extxyz acetate --correct
     """
+    from qdsurf.energy.convergence import larger
     from qdsurf.energy.procedure import Procedure
     from qdsurf.errors import AskError
     from qdsurf.methods import load_method
@@ -66,6 +67,11 @@ def bind(
 
     if replaces is not None and (converge or donor or correct):
         raise AskError("--replaces is not combined with --converge, --donor or --correct")
+    if plan is not None and any((correct, parts, counterpoise, temperature, converge, output, png, figure)):
+        raise AskError(
+            "--plan writes structures and runs nothing: --correct, --parts, --counterpoise, --temperature, "
+            "--converge, --output, --png and --figure are for what is computed here"
+        )
     if correct and not load_method(method).corrections:
         raise AskError(f"{method} has no correction; docs/accuracy.md lists the methods that have one")
     how = Procedure(
@@ -74,6 +80,8 @@ def bind(
     )  # fmt: skip
     base, chosen, one = read_surface(surface), load_method(method), any_ligand(ligand, anchor, charge_state)
     other = None if replaces is None else any_ligand(replaces)
+    for name in _names(converge):
+        larger(base, name)  # refused before anything is computed
     if plan is not None:
         _write_plan(plan, base, one, other, chosen, reaction, how.starts(poses), donor, fmax, steps, json)
         return
@@ -172,8 +180,12 @@ def _converged(
     """Return what more of each does to the energy."""
     from qdsurf.energy.convergence import converge
 
-    names = [name.strip() for name in along.split(",") if name.strip()]
-    return converge(base, ligand, method, along=names, first=first, **settings)
+    return converge(base, ligand, method, along=_names(along), first=first, **settings)
+
+
+def _names(along: str) -> list[str]:
+    """Return the names in "layers,repeat"."""
+    return [name.strip() for name in along.split(",") if name.strip()]
 
 
 def _print_change(change: Any) -> None:

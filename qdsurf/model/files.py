@@ -23,6 +23,10 @@ ION_COLUMN = "ion"
 WRITERS = "`qdsurf slab`, `dot` and `attach` write one with -o NAME.extxyz"
 # Empty space in Å around a dot in formats that need a cell.
 BOX_VACUUM = 10.0
+# What every surface has for each atom.
+COLUMNS = (ION_COLUMN, "role", "fragment", "anchor", "layer")
+# Å; relaxed ions stay within this of their sites, most of them.
+MOVED = 1.0
 WRITTEN = ("name", "charge", "electrons", "charges", "ledger", "recipe", "sites", "bonds")
 
 
@@ -123,7 +127,8 @@ def read_surface(path: str | Path) -> Surface:
     Raises
     ------
     AskError
-        No such file, or it lacks the ledger that only qdsurf writes.
+        No such file; it lacks the ledger that only qdsurf writes; or its atoms were sorted or moved since,
+        so that its sites name others.
     """
     from ase import Atoms
     from ase.io import read
@@ -141,6 +146,8 @@ def read_surface(path: str | Path) -> Surface:
             f"{str(path)!r} is no structure that qdsurf wrote as .extxyz, which keeps ions and sites: "
             f"{error}; {WRITERS}"
         ) from error
+    sites = tuple(_site(s) for s in info["sites"])
+    _check_untouched(atoms, sites, path)
     charge, electrons = int(atoms.info["charge"]), int(atoms.info.get("electrons", 0))
     name = str(atoms.info["name"])
     atoms.set_array("species", atoms.arrays.pop(ION_COLUMN))
@@ -149,12 +156,37 @@ def read_surface(path: str | Path) -> Surface:
         name=name,
         atoms=atoms,
         charges=info["charges"],
-        sites=tuple(_site(s) for s in info["sites"]),
+        sites=sites,
         recipe=info["recipe"],
         target_charge=charge,
         electrons=electrons,
         bonds=tuple((int(i), int(j), float(o)) for i, j, o in info["bonds"]),
     )
+
+
+def _check_untouched(atoms: Atoms, sites: tuple[Site, ...], path: Path) -> None:
+    """Refuse a file whose columns, or whose order and place of atoms, are not those that were written."""
+    from ase.geometry import find_mic
+
+    lacking = [name for name in COLUMNS if name not in atoms.arrays]
+    if lacking:
+        raise AskError(f"{str(path)!r} lacks the columns {', '.join(lacking)}; {WRITERS}")
+    held = [s for s in sites if len(s.atoms) == 1 and s.kind in ("anion site", "cation site")]
+    if not held:
+        return
+    first = np.array([s.atoms[0] for s in held])
+    other = first.max() >= len(atoms)
+    if not other:
+        named = atoms.arrays[ION_COLUMN][first].tolist()
+        _, gaps = find_mic(
+            atoms.positions[first] - np.array([s.position for s in held]), atoms.cell, atoms.pbc
+        )
+        other = named != [s.species for s in held] or float(np.median(gaps)) > MOVED
+    if other:
+        raise AskError(
+            f"{str(path)!r}: its atoms were sorted or moved after qdsurf had written it, and its sites name "
+            f"others; {WRITERS}"
+        )
 
 
 def _json(value: Any) -> str:
