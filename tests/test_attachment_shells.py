@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -243,6 +244,39 @@ def test_binding_modes_have_known_bond_lengths_and_reasons() -> None:
     assert len(bridge.bonds) == 2
     for mode in modes:
         assert overlaps(mode.surface) == 0
+
+
+@pytest.mark.parametrize("name", ["lead-bromide", "cadmium-bromide", "lead-acetate"])
+@pytest.mark.parametrize("surface", ["CsBr slab", "PbS slab", "Cs4PbBr6"])
+def test_a_metal_salt_lies_down_with_its_anion_on_a_cation(name: str, surface: str) -> None:
+    """Upright, lead bromide on Cs4PbBr6 relaxes into a minimum 0.4 eV above the bridging one (SevenNet-0)."""
+    from qdsurf.attachment.seats import bond_length
+
+    base = {
+        "CsBr slab": slab,
+        "PbS slab": lambda: qs.cut_slab(qs.load_crystal("PbS"), (1, 0, 0), layers=3, repeat=(3, 3)),
+        "Cs4PbBr6": lambda: qs.carve_dot(qs.load_crystal("CsPbBr3-cubic"), shape="cube", cells=1),
+    }[surface]()
+    atoms = qs.attach(base, {name: 1}, unit="count", mode="bridging").atoms
+    ligand = atoms.arrays["role"] == "ligand"
+    gaps = atoms.get_all_distances(mic=True)
+    metal, anion = sorted(np.flatnonzero(ligand & atoms.arrays["anchor"]), key=lambda k: -atoms.numbers[k])
+    assert atoms.symbols[anion] in ("Br", "O")
+    for end, wanted in ((metal, ("Br", "S")), (anion, ("Cs", "Pb"))):
+        counter = [k for k in np.flatnonzero(~ligand) if atoms.symbols[k] in wanted]
+        nearest = min(counter, key=lambda k: gaps[end, k])
+        length = bond_length(str(atoms.symbols[end]), str(atoms.symbols[nearest]))
+        assert 0.9 * length < gaps[end, nearest] < 1.2 * length
+
+
+def test_a_salt_whose_anions_reach_no_cation_says_so() -> None:
+    """Beside the only exposed anion there is nothing to bridge to."""
+    base = slab()
+    atoms = base.atoms.copy()
+    cations = np.isin(atoms.arrays["species"], ["Cs", "Pb"])
+    atoms.arrays["role"][cations] = "core"
+    with pytest.raises(AskError, match="reach no cation"):
+        qs.attach(replace(base, atoms=atoms), {"lead-bromide": 1}, mode="bridging")
 
 
 def test_wrong_modes_are_refused() -> None:

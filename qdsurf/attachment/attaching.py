@@ -62,7 +62,8 @@ def attach(
         *pattern*.
     mode
         "auto", "terminal" (one atom binds), "chelating" (two atoms on one ion), "bridging" (two atoms on
-        two ions), or "tilted" (leaning by 30 degrees and more).
+        two ions; of a metal salt the metal on an anion and its anion on a cation), or "tilted" (leaning by
+        30 degrees and more).
     best_effort
         Keep what could be placed instead of raising.
     seed

@@ -29,6 +29,9 @@ _STRETCHED = 1.15
 # A group that takes two sites bridges ions evenly that are nearer to each other than so many Å (Pb-Pb in PbS:
 # 4.2); between those farther apart there are other ions, such as the bromide between two Pb of CsPbBr3 (5.9).
 _BRIDGED = 5.0
+# A metal salt whose anion binds a cation: that bond may be too long by so many Å, and the bonds of the anion
+# below it, to the metal and to the cation, are 100 degrees apart at most, as in the rhombs of lead halides.
+_SLACK, _BRIDGE_COSINE = 0.4, math.cos(math.radians(100.0))
 # Two atoms of one group can chelate or bridge when they are at most this far apart, in Å.
 _BITE = 3.6
 
@@ -121,6 +124,8 @@ class Seating:
         """
         ligand = job.ligand
         anchor = ligand.anchors[0]
+        if mode == "bridging" and anchor.takes == "on an anion":
+            return self._salt_bridge(job, out)
         if mode in ("chelating", "bridging") and _bite(ligand, anchor) is None:
             raise AskError(
                 f"{ligand.name} cannot bind {mode}: its {anchor.name} has no two atoms that bind "
@@ -238,6 +243,30 @@ class Seating:
             )
         return seat
 
+    def _salt_bridge(self, job: Job, out: Array) -> Seat:
+        """Return the seat of a metal salt with its metal on the anion and one of its anions on a cation."""
+        ligand, own = job.ligand, molecule_of(job.ligand)
+        metal = ligand.anchors[0].atoms[0]
+        held = [i + j - metal for i, j, _ in ligand.bonds if metal in (i, j)]
+        straight, upright, ions = self._point(job, 0, ligand, (metal,))
+        found: list[tuple[float, Seat]] = []
+        for k in self._exposed_cations(straight) if held and ions else []:
+            donor = min(held)
+            reach = float(np.linalg.norm(own.positions[donor] - own.positions[metal]))
+            length = bond_length(own.symbols[donor], self.symbols[k])
+            below = straight + self._near(self.atoms.positions[ions[0]] - straight)
+            cation = below + self._near(self.atoms.positions[k] - below)
+            direction = _leaning(upright, unit(cation - below))
+            point = below + float(np.linalg.norm(straight - below)) * direction
+            place = _corner(point, cation, reach, length, direction)
+            lack = abs(float(np.linalg.norm(place - cation)) - length)
+            seat = Seat((metal,), point, direction, out, (donor,), place, (*ions, k), "bridging")
+            found.append((round(lack, 3), seat))
+        best = min(found, key=lambda pair: pair[0], default=None)
+        if best is None or best[0] > _SLACK:
+            raise AskError(f"{ligand.name} cannot bridge: its anions reach no cation beside the site")
+        return best[1]
+
     def _apart(self, ligand: Ligand, pair: tuple[int, int]) -> float:
         """Return the distance in Å of the two atoms of *pair*."""
         own = molecule_of(ligand).positions
@@ -286,6 +315,15 @@ class Seating:
         normal = unit(np.mean([s.normal for s in sites], axis=0))
         return Seat(group, where.mean(axis=0), normal, out, (), None, ions, "bridging")
 
+    def _exposed_cations(self, point: Array) -> list[int]:
+        """Return the exposed monatomic cations within 8 Å of *point*, the nearest first."""
+        arrays, charges = self.atoms.arrays, self.places.surface.charges
+        numbers = np.flatnonzero(arrays["role"] == "surface")
+        away = np.linalg.norm(self._near(self.atoms.positions[numbers] - point), axis=1)
+        order = np.argsort(away.round(3), kind="stable")
+        near = numbers[order][away[order] < 8.0]
+        return [int(k) for k in near if charges[str(arrays["species"][k])] > 0]
+
     def _alike(self, atom: int) -> list[int]:
         """Return the exposed atoms of the species of *atom*, within 8 Å of it."""
         arrays = self.atoms.arrays
@@ -293,6 +331,30 @@ class Seating:
         numbers = np.flatnonzero(same)
         away = self._near(self.atoms.positions[numbers] - self.atoms.positions[atom])
         return [int(k) for k in numbers[np.linalg.norm(away, axis=1) < 8.0]]
+
+
+def _leaning(direction: Array, along: Array) -> Array:
+    """Return *direction*, leaning towards *along* until they are as near as in a bridge; unit vectors."""
+    cosine = float(direction @ along)
+    if cosine >= _BRIDGE_COSINE:
+        return direction
+    found: Array = _BRIDGE_COSINE * along + math.sqrt(1 - _BRIDGE_COSINE**2) * unit(
+        direction - cosine * along
+    )
+    return found
+
+
+def _corner(first: Array, second: Array, near: float, far: float, up: Array) -> Array:
+    """Return the point *near* Å from *first* and *far* Å from *second*, on the side of *up*.
+
+    Where no triangle closes it is on the line between them, *near* Å from *first*.
+    """
+    span = second - first
+    apart = float(np.linalg.norm(span))
+    along = max(min((near**2 + apart**2 - far**2) / (2 * apart), near), -near)
+    aside = unit(up - (up @ span) * span / apart**2)
+    found: Array = first + along * span / apart + math.sqrt(near**2 - along**2) * aside
+    return found
 
 
 def _bite(ligand: Ligand, anchor: Anchor) -> tuple[int, int] | None:
