@@ -5,6 +5,7 @@ import pytest
 from ase import Atoms
 from ase.build import add_adsorbate, fcc111, molecule
 
+import qdsurf as qs
 from qdsurf.energy.combining import combine, combined_uncertainty
 from qdsurf.energy.evaluating import evaluate_plan, state_key
 from qdsurf.energy.outcomes import outcomes
@@ -162,6 +163,23 @@ def test_damage_is_seen():
     torn = surface.atoms.copy()
     torn.positions[-1] += (0, 0, 1.0)
     assert [w.split(":")[0] for w in outcomes(surface, torn)] == ["fragmented"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"fmax": -0.1}, "fmax"), ({"fmax": float("nan")}, "fmax"), ({"fmax": 0.0}, "fmax"),
+        ({"steps": -1}, "steps"), ({"steps": 2.5}, "steps"), ({"poses": 0}, "one pose"),
+    ],
+)  # fmt: skip
+def test_limits_that_mean_nothing_are_refused_before_anything_runs(asked, said, monkeypatch):
+    """A threshold of nan was never met, and no pose at all was blamed on the method."""
+    slab = qs.cut_slab(
+        qs.load_crystal("CsPbBr3-cubic"), (0, 0, 1), layers=2, repeat=(2, 2), termination="CsBr"
+    )
+    monkeypatch.setattr("qdsurf.energy.relax.make_calculator", lambda *a, **k: pytest.fail("it ran"))
+    with pytest.raises(AskError, match=said):
+        qs.binding_energy(slab, qs.load_ligand("formate"), qs.load_method("chgnet"), **asked)
 
 
 def test_relax_leaves_its_input_alone():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qdsurf.energy.reactions import State
-from qdsurf.energy.relax import MAX_STEP, Relaxed, relax, require_numbers
+from qdsurf.energy.relax import MAX_STEP, Relaxed, check_limits, relax, require_numbers
 from qdsurf.errors import AskError, EvaluationError, MissingExtra
 from qdsurf.methods import check_system, lacks
 from qdsurf.methods.boxing import boxed
@@ -64,6 +64,7 @@ def relax_states(
     >>> [found.converged for found in relax_states(states, load_method("emt"))]
     [True, True]
     """
+    check_limits(fmax, steps)
     if method.batched:
         yield from _together(states, method, fmax, steps)
         return

@@ -50,9 +50,18 @@ class Procedure:
     def starts(self, poses: int) -> int:
         """Return how many starting poses there are for *poses* that are relaxed fully.
 
+        Raises
+        ------
+        AskError
+            *poses* is less than 1.
+
+        Examples
+        --------
         >>> Procedure().starts(2), Procedure().starts(1), Procedure(tries=6).starts(2)
         (4, 1, 6)
         """
+        if poses < 1:
+            raise AskError(f"at least one pose is needed, asked for {poses}")
         if self.tries is not None:
             return max(self.tries, poses)
         return 2 * poses if poses > 1 else 1

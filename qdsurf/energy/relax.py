@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from qdsurf.errors import AskError, EvaluationError, QdsurfError
 from qdsurf.methods import check_system, is_gamma_only, make_calculator
 from qdsurf.methods.boxing import boxed
+from qdsurf.model.arguments import check_whole
 from qdsurf.model.energies import Method
 from qdsurf.model.nouns import Crystal
 
@@ -179,6 +180,21 @@ def single_point(atoms: Atoms, method: Method, *, charge: int = 0) -> Relaxed:
     return _found(work, method, charge, same, energy, fmax, 0, math.inf)
 
 
+def check_limits(fmax: float, steps: int) -> None:
+    """Refuse a force threshold, eV/Å, or a step limit with which nothing would ever end, or begin.
+
+    Raises
+    ------
+    AskError
+        *fmax* is not a number above 0, or *steps* is no whole number of 0 or more.
+    """
+    if not (math.isfinite(fmax) and fmax > 0):
+        raise AskError(f"fmax is a force above 0 eV/Å, such as 0.05; got {fmax}")
+    check_whole("steps", steps)
+    if steps < 0:
+        raise AskError(f"steps is a whole number of 0 or more; got {steps}")
+
+
 def relax(
     atoms: Atoms,
     method: Method,
@@ -208,7 +224,8 @@ def relax(
     Raises
     ------
     AskError
-        The method cannot do this system, or *fixed* has the wrong length; nothing was run.
+        The method cannot do this system, *fixed* has the wrong length, or *fmax* or *steps* means nothing;
+        nothing was run.
     EvaluationError
         The engine failed or gave no number; its own error is chained.
 
@@ -225,6 +242,8 @@ def relax(
     (True, '1.0 Å')
     """
     from ase.constraints import FixAtoms
+
+    check_limits(fmax, steps)
     from ase.optimize import LBFGS
 
     if fixed is not None and len(fixed) != len(atoms):
