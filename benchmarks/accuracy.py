@@ -48,9 +48,9 @@ def page_block(folder: Path = HERE) -> str:
         "",
         "**Corrections: mean absolute and centred error, eV**",
         "",
-        "| method | correction | numbers | n | fitted | centred | ligand left out | centred "
+        "| method | geometry | correction | numbers | n | fitted | centred | ligand left out | centred "
         "| surface left out | centred |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
         *correction_lines(folder),
     ]
     words = lines if repeated else ["", "No reaction was repeated yet."]

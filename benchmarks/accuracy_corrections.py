@@ -4,7 +4,9 @@ Four corrections of a method, from none to 64 numbers: a shift for each class of
 molecule HX that an exchange gives or takes; both; and, for SevenNet-0, new weights of its last layer (64
 numbers, each atom's hidden features to its energy), fitted by ridge regression around the old ones.
 
-Each is fitted without one ligand (on all surfaces), or without one surface, and judged on those alone.
+Each is fitted without one ligand (on all surfaces), or without one surface, and judged on those alone. The
+errors are those of the methods' own geometries, but for the last layer, whose features belong to the geometry
+of the reference.
 """
 
 from __future__ import annotations
@@ -15,7 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from accuracy_table import Row, centred, energies, finished, geometries, geometry, reference_rows, system
+from accuracy_table import (
+    Row,
+    centred,
+    energies,
+    errors_of_use,
+    finished,
+    geometries,
+    geometry,
+    reference_rows,
+    system,
+)  # fmt: skip
 from ase import Atoms
 from numpy.typing import NDArray
 from reference_states import HERE
@@ -114,15 +126,16 @@ def fitted(known: Features, wanted: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(known.T @ best[1])
 
 
-def left_out(rows: list[Row], found: dict[str, float], known: Features, fold: str) -> NDArray[np.float64]:
-    """Return the error of each of *rows*, eV, by a correction that never saw its *fold*.
+def left_out(rows: list[Row], wrong: NDArray[np.float64], known: Features, fold: str) -> NDArray[np.float64]:
+    """Return what is left of the error of each of *rows*, eV, by a correction that never saw its *fold*.
 
     Parameters
     ----------
+    wrong
+        (n_rows,) error without a correction, eV.
     fold
         "ligand": the same ligand on all surfaces; "surface": all reactions on it; "none": nothing.
     """
-    wrong = np.array([found[row.name] - row.energy for row in rows])
     surface = np.array([row.surface for row in rows])
     ligand = np.array([row.name.partition(" ")[2] for row in rows])
     labels = {"ligand": ligand, "surface": surface, "none": np.arange(len(rows))}[fold]
@@ -136,24 +149,34 @@ def left_out(rows: list[Row], found: dict[str, float], known: Features, fold: st
 
 def correction_lines(folder: Path = HERE) -> list[str]:
     """Return the lines of the table of corrections: each beside the method as it is."""
+    rows = reference_rows(folder)
+    shifts = ["a shift for each class", "an energy of HX", "both"]
     lines = []
     for label in JUDGED:
-        rows = reference_rows(folder)
-        found = energies(label, rows, "single", folder)
-        rows = [row for row in rows if row.name in found]
-        if len(rows) < 12 or len({row.surface for row in rows}) < 2:
+        lines += _judged(label, "own", errors_of_use(label, rows, folder), shifts, rows, folder)
+    found = energies(POTENTIAL, rows, "single", folder)
+    wrong = {row.name: found[row.name] - row.energy for row in rows if row.name in found}
+    return lines + _judged(POTENTIAL, "shared", wrong, [shifts[0], "new last layer"], rows, folder)
+
+
+def _judged(
+    label: str, where: str, errors: dict[str, float], kinds: list[str], rows: list[Row], folder: Path
+) -> list[str]:
+    """Return the lines of one method: without a correction, then with each of *kinds*."""
+    rows = [row for row in rows if row.name in errors]
+    if len(rows) < 12 or len({row.surface for row in rows}) < 2:
+        return []
+    wrong = np.array([errors[row.name] for row in rows])
+    base = f"{np.abs(wrong).mean():.2f} | {centred(rows, wrong):.2f}"
+    lines = [f"| {label} | {where} | none | 0 | {len(rows)} | {base} | {base} | {base} |"]
+    for kind in kinds:
+        known = descriptions(rows, kind, folder)
+        if known is None:
             continue
-        wrong = np.array([found[row.name] - row.energy for row in rows])
-        base = f"{np.abs(wrong).mean():.2f} | {centred(rows, wrong):.2f}"
-        lines.append(f"| {label} | none | 0 | {len(rows)} | {base} | {base} | {base} |")
-        kinds = ["a shift for each class", "an energy of HX", "both"]
-        for kind in [*kinds, *(["new last layer"] if label == POTENTIAL else [])]:
-            known = descriptions(rows, kind, folder)
-            if known is None:
-                continue
-            columns = []
-            for fold in ("none", "ligand", "surface"):
-                after = left_out(rows, found, known, fold)
-                columns.append(f"{np.abs(after).mean():.2f} | {centred(rows, after):.2f}")
-            lines.append(f"| {label} | {kind} | {known.shape[1]} | {len(rows)} | {' | '.join(columns)} |")
+        columns = []
+        for fold in ("none", "ligand", "surface"):
+            after = left_out(rows, wrong, known, fold)
+            columns.append(f"{np.abs(after).mean():.2f} | {centred(rows, after):.2f}")
+        numbers = f"{known.shape[1]} | {len(rows)} | {' | '.join(columns)}"
+        lines.append(f"| {label} | {where} | {kind} | {numbers} |")
     return lines

@@ -29,10 +29,8 @@ from qdsurf.model.energies import Method
 
 METHODS = (
     "sevennet-0", "sevennet-0-d3", "sevennet-l3i5", "sevennet-l3i5-d3", "sevennet-mf-0", "chgnet",
-    "chgnet-d3", "diep", "gfn2-xtb", "gfn1-xtb", "emt",
+    "chgnet-d3", "diep", "committee", "gfn2-xtb", "gfn1-xtb", "emt",
 )  # fmt: skip
-# Those that also relax every state themselves.
-RELAXED = ("sevennet-0", "sevennet-0-d3", "sevennet-l3i5", "chgnet", "gfn2-xtb")
 FORCE, STEPS = 0.05, 200
 # A rank correlation of fewer ligands says nothing.
 RANKED = 4
@@ -59,6 +57,10 @@ class Row:
     energy: float
     relaxed: float
     lowering: float
+
+    def truth(self, kind: str) -> float:
+        """Return what an energy of *kind*, "single" or "relaxed", is compared with, eV."""
+        return self.relaxed if kind == "relaxed" else self.energy
 
 
 def reactions(folder: Path = HERE) -> list[dict[str, Any]]:
@@ -129,7 +131,7 @@ def evaluate(only: str = "") -> None:
                 entry.pop("single", None)
                 entry |= {**_single(atoms, method), "geometry": geometry(atoms)}
             slab = atoms.pbc.any() and atoms.info["kind"] != "bulk"
-            if label in RELAXED and not slab and entry.get("start") != geometry(atoms):
+            if not slab and entry.get("start") != geometry(atoms):
                 known[name] = {**better(entry, _own(atoms, method)), "start": geometry(atoms)}
             part = path.with_suffix(".part")
             part.write_text(json.dumps(known, indent=1) + "\n")
@@ -219,6 +221,19 @@ def energies(label: str, rows: list[Row], kind: str, folder: Path = HERE) -> dic
     return result
 
 
+def errors_of_use(label: str, rows: list[Row], folder: Path = HERE) -> dict[str, float]:
+    """Return the error of each reaction as a user meets it, eV: at the method's own geometry.
+
+    Where the method or the reference has no minimum of its own, it is that at the geometry of the reference.
+    """
+    wrong: dict[str, float] = {}
+    for kind in ("single", "relaxed"):
+        found = energies(label, rows, kind, folder)
+        new = {row.name: found[row.name] - row.truth(kind) for row in rows if row.name in found}
+        wrong |= {name: value for name, value in new.items() if not math.isnan(value)}
+    return wrong
+
+
 @dataclass(frozen=True, kw_only=True)
 class Errors:
     """Of one method in one class, eV: signed mean, absolute mean, and that after the mean is taken off."""
@@ -238,7 +253,7 @@ def errors(rows: list[Row], found: dict[str, float], kind: str = "single") -> Er
     not change their order.
     """
     mine = [row for row in rows if row.name in found]
-    truth = {row.name: row.relaxed if kind == "relaxed" else row.energy for row in mine}
+    truth = {row.name: row.truth(kind) for row in mine}
     wrong = np.array([found[row.name] - truth[row.name] for row in mine])
     orders = []
     for inside in _alike(mine):
@@ -297,7 +312,7 @@ def class_block(rows: list[Row], kind: str, folder: Path = HERE) -> list[str]:
     for group in [*groups, "all"]:
         inside = [row for row in rows if group in (row.group, "all")]
         title = CLASSES.get(group, "all classes")
-        for label in RELAXED if kind == "relaxed" else METHODS:
+        for label in METHODS:
             found = energies(label, inside, kind, folder)
             if not found:
                 continue
@@ -344,9 +359,9 @@ def block(folder: Path = HERE) -> str:
             f"{len(rows)} of {len(planned)} reactions of the queue are finished "
             f"({', '.join(f'{g} {n}' for g, n in count.items())}), from {len(states)} states "
             f"({seconds / 3600:.1f} h of wall time on a shared core). "
-            f"{len(states) - len(loose)} states are relaxed to the threshold; {len(loose)} are at the "
-            f"geometry of SevenNet-0 so far, from where at most {most:.2f} eV are expected "
-            f"(above {BELIEVED} eV no relaxed energy is given). "
+            f"{len(states) - len(loose)} states are relaxed to the threshold, {len(loose)} stayed at the "
+            f"geometry of SevenNet-0 ({', '.join(loose) or 'none'}). Of no state in the table more than "
+            f"{most:.2f} eV are expected from going on (above {BELIEVED} eV no relaxed energy is given). "
             f"Left out, because more than {FARTHEST} eV is expected: {', '.join(far) or 'none'}.",
             "",
             "**Reaction energies at the geometry of the reference, eV**",

@@ -45,9 +45,7 @@ ENGINE = "cp2k 2023.1"
 RELAXATION = {"eps_scf": 3.0e-4, "smoothing": "NN50", "cutoff": 280.0}
 CLASSES = {
     "acid exchange": "X",
-    "anion salt exchange": "X",
     "ammonium exchange": "A",
-    "salt exchange": "A",
     "adsorption on a pair vacancy": "L",
     "adsorption": "L",
     "zwitterion into a pair vacancy": "Z",
