@@ -1,8 +1,8 @@
 """CP2K runs: one reaction of each class on the smallest model, at the geometries of benchmarks/references.
 
-Single points in a minimal basis on a coarse grid, so that all take a few minutes; their energies are compared
-with those found once with the same settings, and with those of the references (larger basis, finer grid). A
-missing program fails in CI, where .ci/run installs it, and skips elsewhere.
+Single points with the basis of the references on a coarser grid in a smaller box, so that all take two
+minutes: they must give the energies of the references again. A missing program fails in CI, where .ci/run
+installs it, and skips elsewhere.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from ase import Atoms
 from ase.io import read
@@ -27,19 +26,10 @@ from qdsurf.model.energies import Reaction
 pytestmark = [pytest.mark.engine, pytest.mark.dft]
 
 REFERENCES = Path(__file__).resolve().parents[1] / "benchmarks" / "references"
-LOOSE = {
-    "basis": "SZV-MOLOPT-SR-GTH", "cutoff": 120.0, "relative_cutoff": 30.0, "eps_scf": 1e-4, "padding": 3.0,
-}  # fmt: skip
-# eV: what a minimal basis may be wrong by; no accuracy, only a guard against a wrong reaction.
-BASIS = 1.0
+COARSE = {"cutoff": 220.0, "relative_cutoff": 30.0, "eps_scf": 1e-4, "padding": 3.0}
+# eV: what grid and box may change; found were 0.015 and less.
+GRID = 0.05
 VACANCY = {"CsPbBr3": -1, "CsPbBr3-vacancy": 1, "CsBr-bulk": 1}
-# eV: found on 2026-11-21 with CP2K 2023.1 and the settings LOOSE.
-FOUND = {
-    "acetate": -0.062,
-    "methylammonium": -3.124,
-    "methylamine": -0.345,
-    "vacancy": -0.275,
-}
 
 
 def reaction_of(which: str) -> Reaction:
@@ -56,7 +46,7 @@ def state(name: str) -> Atoms:
 
 @pytest.fixture(scope="module")
 def cp2k() -> Any:
-    method = qs.load_method("cp2k-pbe-d3", **LOOSE)
+    method = qs.load_method("cp2k-pbe-d3", **COARSE)
     if missing := lacks(method):
         pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
     return method
@@ -68,9 +58,9 @@ def known() -> dict[str, float]:
     return {}
 
 
-@pytest.mark.parametrize("which", FOUND)
+@pytest.mark.parametrize("which", ["acetate", "methylammonium", "methylamine", "vacancy"])
 def test_cp2k_gives_the_energy_of(which: str, cp2k: Any, known: dict[str, float]) -> None:
-    """Balanced, finite, near the reference, and what it was with these settings before."""
+    """Balanced, and the reference again."""
     reaction = reaction_of(which)
     atoms = {name: state(name) for name in reaction.stoichiometry}
     units = {name: int(a.info.get("formula_units", 1)) for name, a in atoms.items()}
@@ -83,7 +73,4 @@ def test_cp2k_gives_the_energy_of(which: str, cp2k: Any, known: dict[str, float]
     value = combine(reaction, known)
     reference = combine(reaction, {n: a.get_potential_energy() / units[n] for n, a in atoms.items()})
     print(f"{which}: {value:+.3f} eV, reference {reference:+.3f} eV")
-    assert np.isfinite(value)
-    # The geometries of the references may be refined still.
-    assert value == pytest.approx(FOUND[which], abs=0.2)
-    assert value == pytest.approx(reference, abs=BASIS)
+    assert value == pytest.approx(reference, abs=GRID)
