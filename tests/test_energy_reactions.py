@@ -414,3 +414,13 @@ def test_the_page_names_every_reaction():
     page = (Path(__file__).resolve().parents[1] / "docs" / "energies.md").read_text(encoding="utf-8")
     named = set(re.findall(r"^\| ([^|]+?) \| .*→", page, re.M))
     assert named == {*REACTIONS, "ligand exchange", "vacancy formation"}
+
+
+@pytest.mark.parametrize(
+    ("crystal", "gone"), [("CsPbBr3-cubic", "Cs and Br"), ("MAPbI3", "methylammonium and I")]
+)
+def test_the_equation_names_the_ions_that_left(crystal, gone):
+    """Two energies with different vacancies are two reactions, and read so."""
+    slab = qs.cut_slab(qs.load_crystal(crystal), (0, 0, 1), layers=2, repeat=(2, 2))
+    equation = plan(slab, qs.load_ligand("methylamine")).reaction.equation
+    assert equation == f"surface without {gone} + methylamine as CH5N -> surface-L"

@@ -100,8 +100,8 @@ class Template:
     Attributes
     ----------
     equation
-        With {X} and {A} for the anion and cation of the surface, {HX} the acid, {HL} the free ligand, and
-        {n} or {m} for how many ions one ligand takes the place of.
+        With {X} and {A} for the anion and cation of the surface, {HX} the acid, {HL} the free ligand,
+        {n} or {m} for how many ions one ligand takes the place of, and {gone} for the ions of a vacancy.
     when
         Where it is the right one.
     stoichiometry
@@ -163,7 +163,7 @@ REACTIONS: Mapping[str, Template] = {
         binds=("cation site",),
     ),
     "ion-pair desorption": Template(
-        equation="surface without one {A}+{X} pair + {HL} (ion pair) -> surface-L",
+        equation="surface without {gone} + {HL} (ion pair) -> surface-L",
         when="a charged ligand leaves together with an ion of the lattice, as an ion pair; the energy of "
         "the desorption is that of the reverse",
         stoichiometry={VACANCY: -1, "free ligand": -1, COMPLEX: 1},
@@ -177,14 +177,14 @@ REACTIONS: Mapping[str, Template] = {
         family="L",
     ),
     "adsorption on a pair vacancy": Template(
-        equation="surface without one A+X pair + {HL} -> surface-L",
+        equation="surface without {gone} + {HL} -> surface-L",
         when="a neutral donor binds a cation that a missing A+X pair has opened",
         stoichiometry={VACANCY: -1, "free ligand": -1, COMPLEX: 1},
         binds=("on a cation",),
         family="L",
     ),
     "zwitterion into a pair vacancy": Template(
-        equation="surface without one A+X pair + {HL} -> surface-L",
+        equation="surface without {gone} + {HL} -> surface-L",
         when="a zwitterion, or a salt, fills the place of an anion and of a cation",
         stoichiometry={VACANCY: -1, "free ligand": -1, COMPLEX: 1},
         binds=("pair",),

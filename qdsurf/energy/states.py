@@ -86,6 +86,13 @@ class Setting:
         own = abs(self.surface.charges.get(self.site.species, 0))
         return max(abs(self.ligand.charge) // own, 1) if own else 1
 
+    @property
+    def gone(self) -> str:
+        """The ions that the base lacks, "Cs and Br", cations first; "" where it lacks none."""
+        lacking = [(e, e.count - self.base.ledger[e.species]) for e in self.surface.ledger.entries]
+        lacking.sort(key=lambda pair: -pair[0].charge)
+        return " and ".join(e.species if n == 1 else f"{n} {e.species}" for e, n in lacking if n > 0)
+
 
 def lowest_free_plane(surface: Surface) -> int:
     """Return the lowest atomic plane of a slab that is free to move."""
@@ -324,6 +331,7 @@ def _words(setting: Setting, states: Mapping[str, State]) -> dict[str, str]:
         "m": f"{count} " if count > 1 else "",
         "X": setting.site.species if setting.name == "heterolytic" else setting.anion,
         "A": setting.cation,
+        "gone": setting.gone,
         "HX": formula("acid of the anion"),
         "HA": formula("amine of the cation"),
         "HL": f"{setting.ligand.name} as {free}",
