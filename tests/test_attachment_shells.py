@@ -279,6 +279,13 @@ def test_a_salt_whose_anions_reach_no_cation_says_so() -> None:
         qs.attach(replace(base, atoms=atoms), {"lead-bromide": 1}, mode="bridging")
 
 
+def test_a_salt_does_not_bridge_to_the_atoms_of_a_molecular_cation() -> None:
+    """Its iodide would sit 2.0 Å from a methyl hydrogen of methylammonium."""
+    base = qs.cut_slab(qs.load_crystal("MAPbI3"), (0, 0, 1), layers=2, repeat=(2, 2))
+    with pytest.raises(AskError, match="reach no cation"):
+        qs.attach(base, {"lead-iodide": 1}, mode="bridging")
+
+
 def test_wrong_modes_are_refused() -> None:
     with pytest.raises(AskError, match="chelating"):
         qs.attach(slab(), {"methylammonium": 1}, mode="chelating")

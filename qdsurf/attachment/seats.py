@@ -8,6 +8,7 @@ from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
+from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
 from qdsurf.attachment.choosing import Job
@@ -247,12 +248,11 @@ class Seating:
         """Return the seat of a metal salt with its metal on the anion and one of its anions on a cation."""
         ligand, own = job.ligand, molecule_of(job.ligand)
         metal = ligand.anchors[0].atoms[0]
-        held = [i + j - metal for i, j, _ in ligand.bonds if metal in (i, j)]
+        donor = min((i + j - metal for i, j, _ in ligand.bonds if metal in (i, j)), default=metal)
+        reach = float(np.linalg.norm(own.positions[donor] - own.positions[metal]))
         straight, upright, ions = self._point(job, 0, ligand, (metal,))
         found: list[tuple[float, Seat]] = []
-        for k in self._exposed_cations(straight) if held and ions else []:
-            donor = min(held)
-            reach = float(np.linalg.norm(own.positions[donor] - own.positions[metal]))
+        for k in self._exposed_cations(straight) if donor != metal and ions else []:
             length = bond_length(own.symbols[donor], self.symbols[k])
             below = straight + self._near(self.atoms.positions[ions[0]] - straight)
             cation = below + self._near(self.atoms.positions[k] - below)
@@ -317,20 +317,24 @@ class Seating:
 
     def _exposed_cations(self, point: Array) -> list[int]:
         """Return the exposed monatomic cations within 8 Å of *point*, the nearest first."""
-        arrays, charges = self.atoms.arrays, self.places.surface.charges
-        numbers = np.flatnonzero(arrays["role"] == "surface")
-        away = np.linalg.norm(self._near(self.atoms.positions[numbers] - point), axis=1)
-        order = np.argsort(away.round(3), kind="stable")
-        near = numbers[order][away[order] < 8.0]
-        return [int(k) for k in near if charges[str(arrays["species"][k])] > 0]
+        charges = self.places.surface.charges
+        cations = [name for name, charge in charges.items() if charge > 0 and name in atomic_numbers]
+        near = self._exposed(cations, point)
+        away = np.linalg.norm(self._near(self.atoms.positions[near] - point), axis=1)
+        return [int(k) for k in near[np.argsort(away.round(3), kind="stable")]]
 
     def _alike(self, atom: int) -> list[int]:
         """Return the exposed atoms of the species of *atom*, within 8 Å of it."""
+        species = str(self.atoms.arrays["species"][atom])
+        return [int(k) for k in self._exposed([species], self.atoms.positions[atom])]
+
+    def _exposed(self, species: list[str], point: Array) -> NDArray[np.int64]:
+        """Return the exposed atoms of *species* within 8 Å of *point*, in their order."""
         arrays = self.atoms.arrays
-        same = (arrays["species"] == arrays["species"][atom]) & (arrays["role"] == "surface")
-        numbers = np.flatnonzero(same)
-        away = self._near(self.atoms.positions[numbers] - self.atoms.positions[atom])
-        return [int(k) for k in numbers[np.linalg.norm(away, axis=1) < 8.0]]
+        numbers = np.flatnonzero(np.isin(arrays["species"], species) & (arrays["role"] == "surface"))
+        away = self._near(self.atoms.positions[numbers] - point)
+        found: NDArray[np.int64] = numbers[np.linalg.norm(away, axis=1) < 8.0]
+        return found
 
 
 def _leaning(direction: Array, along: Array) -> Array:
