@@ -201,7 +201,7 @@ def _with_dispersion(method: Method, kind: str) -> Method:
         warnings=(
             *method.warnings,
             f"{title} was added on request: D3 brings SevenNet and CHGNet nearer to PBE-D3 for cation "
-            "exchange, not for anion exchange and donors (docs/accuracy.md); D4 was not tried",
+            "exchange and salts, not for anion exchange and donors (docs/accuracy.md); D4 was not tried",
         ),
     )
 
