@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from accuracy_table import Row, finished, geometry, reference_rows, system
-from reference_states import HERE, REFERENCE
+from accuracy_table import Row, finished, geometry, reference_rows
+from reference_states import HERE, REFERENCE, bare
 
 import qdsurf as qs
 from qdsurf.energy.relax import single_point
@@ -63,7 +63,7 @@ def make_checks(deadline: float, only: str = "", variants: str = "") -> None:
                 if time.time() > deadline:
                     return
                 began = time.time()
-                atoms = system(states[name])
+                atoms = bare(states[name])
                 try:
                     energy = single_point(atoms, qs.load_method(label, **settings)).energy
                 except QdsurfError as error:

@@ -20,23 +20,21 @@ import numpy as np
 from accuracy_table import (
     Row,
     centred,
-    energies,
+    errors_at,
     errors_of_use,
     finished,
     geometries,
     geometry,
     reference_rows,
-    system,
 )  # fmt: skip
 from ase import Atoms
 from numpy.typing import NDArray
-from reference_states import HERE
+from reference_states import HERE, POTENTIAL, bare
 
 import qdsurf as qs
 from qdsurf.energy.relax import gamma_repeat
 from qdsurf.methods import make_calculator
 
-POTENTIAL = "sevennet-0"
 JUDGED = ("sevennet-0", "sevennet-0-d3", "sevennet-l3i5", "chgnet", "gfn2-xtb")
 LAYER = "reduce_hidden_to_energy"
 # Molecules that an exchange gives or takes.
@@ -55,7 +53,7 @@ def hidden_features(atoms: Atoms) -> list[float]:
     import torch
 
     method = qs.load_method(POTENTIAL)
-    work = system(atoms)
+    work = bare(atoms)
     if work.pbc.any():
         work = gamma_repeat(work, method)
     units = atoms.info["formula_units"] * len(work) / len(atoms)
@@ -154,9 +152,8 @@ def correction_lines(folder: Path = HERE) -> list[str]:
     lines = []
     for label in JUDGED:
         lines += _judged(label, "own", errors_of_use(label, rows, folder), shifts, rows, folder)
-    found = energies(POTENTIAL, rows, "single", folder)
-    wrong = {row.name: found[row.name] - row.energy for row in rows if row.name in found}
-    return lines + _judged(POTENTIAL, "shared", wrong, [shifts[0], "new last layer"], rows, folder)
+    shared = errors_at(POTENTIAL, rows, "single", folder)
+    return lines + _judged(POTENTIAL, "shared", shared, [shifts[0], "new last layer"], rows, folder)
 
 
 def _judged(

@@ -19,7 +19,7 @@ import numpy as np
 from ase import Atoms
 from ase.io import read
 from numpy.typing import NDArray
-from reference_states import HERE, REFERENCE, settings_digest, states_in_order
+from reference_states import HERE, REFERENCE, bare, settings_digest, states_in_order
 
 import qdsurf as qs
 from qdsurf.energy.relax import equilibrium_scale, gamma_repeat, relax, single_point
@@ -156,14 +156,9 @@ def geometries(folder: Path) -> dict[str, str]:
     return {name: geometry(atoms) for name, atoms in finished(folder).items()}
 
 
-def system(atoms: Atoms) -> Atoms:
-    """Return *atoms* without what the files say of them."""
-    return Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-
-
 def _single(atoms: Atoms, method: Any) -> dict[str, Any]:
     """Return the energy per formula unit at the geometry of the reference, or why there is none."""
-    work = gamma_repeat(system(atoms), method) if atoms.pbc.any() else system(atoms)
+    work = gamma_repeat(bare(atoms), method) if atoms.pbc.any() else bare(atoms)
     units = atoms.info["formula_units"] * len(work) / len(atoms)
     try:
         return {"single": single_point(work, method).energy / units}
@@ -184,7 +179,7 @@ def better(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 def _own(atoms: Atoms, method: Any) -> dict[str, Any]:
     """Return the energy per formula unit at the method's own geometry, next to that of the reference."""
-    work = system(atoms)
+    work = bare(atoms)
     try:
         if atoms.info["kind"] == "bulk":
             scale = equilibrium_scale(work, method)
@@ -226,12 +221,14 @@ def errors_of_use(label: str, rows: list[Row], folder: Path = HERE) -> dict[str,
 
     Where the method or the reference has no minimum of its own, it is that at the geometry of the reference.
     """
-    wrong: dict[str, float] = {}
-    for kind in ("single", "relaxed"):
-        found = energies(label, rows, kind, folder)
-        new = {row.name: found[row.name] - row.truth(kind) for row in rows if row.name in found}
-        wrong |= {name: value for name, value in new.items() if not math.isnan(value)}
-    return wrong
+    return errors_at(label, rows, "single", folder) | errors_at(label, rows, "relaxed", folder)
+
+
+def errors_at(label: str, rows: list[Row], kind: str, folder: Path = HERE) -> dict[str, float]:
+    """Return the error of each reaction at the geometries of *kind*, eV, where both have an energy."""
+    found = energies(label, rows, kind, folder)
+    wrong = {row.name: found[row.name] - row.truth(kind) for row in rows if row.name in found}
+    return {name: value for name, value in wrong.items() if not math.isnan(value)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -80,7 +80,7 @@ def molecule_name(atoms: Atoms) -> str:
     return f"{atoms.get_chemical_formula(mode='hill')}-{hashlib.sha256(repr(seen).encode()).hexdigest()[:4]}"
 
 
-def _bare(atoms: Atoms) -> Atoms:
+def bare(atoms: Atoms) -> Atoms:
     """Return elements and positions of *atoms*, and the cell of what is periodic, nothing else."""
     cell = atoms.cell if atoms.pbc.any() else None
     return Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=cell, pbc=atoms.pbc)
@@ -127,10 +127,10 @@ def _plan_one(name: str, surface: Surface, ligand: Ligand, poses: int) -> dict[s
     made = plan(surface, ligand, poses=poses)
     names = {}
     for key, state in made.states.items():
-        frames = [_bare(state.atoms)]
+        frames = [bare(state.atoms)]
         if key == COMPLEX:
             names[key] = f"{name}+{ligand.name}"
-            frames = [_bare(pose.atoms) for pose in made.poses]
+            frames = [bare(pose.atoms) for pose in made.poses]
         elif key.startswith("surface"):
             names[key] = name if key == "surface" else f"{name}-vacancy"
         elif state.kind == "bulk":
@@ -323,12 +323,12 @@ def prepared(name: str) -> tuple[Atoms, NDArray[np.float64]]:
     frames: list[Atoms] = read(HERE / "starts" / f"{name}.xyz", ":")
     if path.exists():
         kept = np.load(path)
-        known = _bare(frames[0])
+        known = bare(frames[0])
         known.positions = kept["positions"]
         return known, kept["model"]
-    free = [_bare(frame) for frame in frames]
-    bare = frames[0].info["kind"] == "slab" and "+" not in name
-    atoms, model = pre_relaxed(free, surface=bare)
+    free = [bare(frame) for frame in frames]
+    surface = frames[0].info["kind"] == "slab" and "+" not in name
+    atoms, model = pre_relaxed(free, surface=surface)
     CACHE.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part.npz")
     np.savez(part, positions=atoms.positions, model=model)
@@ -361,7 +361,7 @@ def relax_state(name: str, deadline: float, *, quick: bool = False) -> bool:
     method = qs.load_method(REFERENCE, **settings)
     calculator = make_calculator(method)
     if bulk:
-        atoms, result = _crystal(_bare(frames[0]), calculator)
+        atoms, result = _crystal(bare(frames[0]), calculator)
     elif quick:
         atoms, model = prepared(name)
         atoms.calc = calculator
@@ -385,14 +385,14 @@ def relax_state(name: str, deadline: float, *, quick: bool = False) -> bool:
         orbitals = getattr(calculator, "_engine", calculator).wave_function
         preset = qs.load_method(REFERENCE, guess=orbitals, eps_scf=RELAXATION["eps_scf"])
         single = make_calculator(preset)
-        boxed = _bare(atoms)
+        boxed = bare(atoms)
         boxed.calc = single
         result["energy"] = float(boxed.get_potential_energy())
         print(f"   energy {result['energy']:.4f} eV", flush=True)
         calculator = single
     text = getattr(calculator, "_engine", calculator).input
     del calculator
-    final = _bare(atoms)
+    final = bare(atoms)
     final.info = {
         **{k: v for k, v in info.items() if k in ("kind", "charge", "formula_units")},
         **result,

@@ -230,10 +230,9 @@ def kinds_of(ligand: Ligand, bound: tuple[int, ...], molecule: int = 0) -> Kinds
     for anchor in ligand.anchors:
         sign = 2 if anchor.takes in ("anion site", "on a cation") else -2
         side[[k for k in anchor.atoms if k in bound]] = sign
-    if bound and not side[list(bound)].all():
+    if ligand.anchors[0].takes == "on an anion":
         # an anion of a metal salt, which binds the counter-ions of what its metal binds
-        metal = ligand.anchors[0].takes == "on an anion"
-        side[[k for k in bound if not side[k]]] = 2 if metal else 0
+        side[[k for k in bound if not side[k]]] = 2
     return Kinds(
         np.full(len(symbols), molecule, dtype=np.int64),
         radii(symbols),

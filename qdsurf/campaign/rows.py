@@ -12,10 +12,7 @@ if TYPE_CHECKING:
 
 def extxyz(surface: Surface) -> str:
     """Return the structure of *surface* as extended XYZ text, its vacancies with it."""
-    from io import StringIO
-
-    from ase.io import write
-
+    from qdsurf.model.files import extxyz_text
     from qdsurf.model.vacant import vacant_places
 
     atoms = surface.atoms
@@ -23,9 +20,7 @@ def extxyz(surface: Surface) -> str:
     if vacant:
         atoms = atoms.copy()
         atoms.info["vacancies"] = vacant
-    text = StringIO()
-    write(text, atoms, format="extxyz")
-    return text.getvalue()
+    return extxyz_text(atoms)
 
 
 def identity(task: Task, ligand: Ligand | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from qdsurf.build.bonds import in_cell
 from qdsurf.errors import AskError, EvaluationError, QdsurfError
 from qdsurf.methods import check_system, is_gamma_only, make_calculator
 from qdsurf.methods.boxing import boxed
@@ -242,10 +243,9 @@ def relax(
     (True, '1.0 Å')
     """
     from ase.constraints import FixAtoms
-
-    check_limits(fmax, steps)
     from ase.optimize import LBFGS
 
+    check_limits(fmax, steps)
     if fixed is not None and len(fixed) != len(atoms):
         raise AskError(f"the mask of fixed atoms has {len(fixed)} entries for {len(atoms)} atoms")
     work = _prepare(atoms, method, charge)
@@ -289,8 +289,6 @@ def equilibrium_scale(atoms: Atoms, method: Method, *, points: int = 9) -> float
     EvaluationError
         No minimum lies inside that range.
     """
-    from qdsurf.build.bonds import in_cell
-
     scales = np.linspace(0.96, 1.06, points)
     work = gamma_repeat(atoms, method)
     energies = [single_point(in_cell(work, work.cell.array * s), method).energy for s in scales]

@@ -16,7 +16,7 @@ from qdsurf.exports.folder import put, with_manifest
 from qdsurf.exports.inputs import Exported, one
 from qdsurf.exports.pages import slurm_script
 from qdsurf.exports.system import kind_of, needed_height, prepare
-from qdsurf.model.files import surface_text
+from qdsurf.model.files import described, extxyz_text
 from qdsurf.model.nouns import Ligand, Surface
 
 # The pose as it was placed, by which collect sees what became of the ligand.
@@ -58,7 +58,7 @@ def export_binding(
         )  # fmt: skip
         inner, manifest, cost, said = one(key, system, calculation, "binding", recipe, built)
         if built is not None:
-            inner[START] = surface_text(built)
+            inner[START] = extxyz_text(described(built))
         files |= {f"{where}/{path}": text for path, text in with_manifest(inner, manifest).items()}
         states.append({"folder": where, "state": name, "pose": pose, "per_formula": state.per_formula,
                        "kind": state.kind, "system": kind_of(state.atoms)})  # fmt: skip

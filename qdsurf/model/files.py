@@ -70,14 +70,14 @@ def described(surface: Surface) -> Atoms:
     return atoms  # type: ignore[no-any-return]
 
 
-def surface_text(surface: Surface) -> str:
-    """Return *surface* as the extended XYZ that `read_surface` reads."""
+def extxyz_text(atoms: Atoms) -> str:
+    """Return *atoms* as extended XYZ; those of `described` are what `read_surface` reads."""
     from io import StringIO
 
     from ase.io import write
 
     text = StringIO()
-    write(text, described(surface), format="extxyz")
+    write(text, atoms, format="extxyz")
     return text.getvalue()
 
 

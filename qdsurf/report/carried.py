@@ -44,13 +44,11 @@ def structure_text(structure: Atoms | str) -> str:
     """Return extended XYZ of *structure*, which may be such text already."""
     if isinstance(structure, str):
         return structure
-    from ase.io import write
+    from qdsurf.model.files import extxyz_text
 
-    text = io.StringIO()
     bare = structure.copy()
     bare.calc = None
-    write(text, bare, format="extxyz")
-    return text.getvalue()
+    return extxyz_text(bare)
 
 
 def best_first(rows: Sequence[Row]) -> list[int]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qdsurf.errors import AskError, MissingExtra
+from qdsurf.model.files import extxyz_text
 from qdsurf.store.content import to_json
 from qdsurf.store.table import Store
 
@@ -208,15 +209,7 @@ def _from_db(path: Path) -> Iterator[Found]:
             if "row" not in found.data:
                 raise AskError(f"{path} was not written by qdsurf: entry {found.id} holds no row")
             atoms = found.toatoms()
-            yield json.loads(found.data["row"]), _text(atoms) if len(atoms) else None
-
-
-def _text(atoms: Atoms) -> str:
-    from ase.io import write
-
-    text = StringIO()
-    write(text, atoms, format="extxyz")
-    return text.getvalue()
+            yield json.loads(found.data["row"]), extxyz_text(atoms) if len(atoms) else None
 
 
 def _from_extxyz(path: Path) -> Iterator[Found]:
@@ -227,7 +220,7 @@ def _from_extxyz(path: Path) -> Iterator[Found]:
         if row is None:
             raise AskError(f"{path} was not written by qdsurf: a structure in it has no row")
         # ASE reads JSON values of its own accord.
-        yield row if isinstance(row, dict) else json.loads(row), _text(atoms)
+        yield row if isinstance(row, dict) else json.loads(row), extxyz_text(atoms)
 
 
 def _from_jsonl(path: Path) -> Iterator[Found]:

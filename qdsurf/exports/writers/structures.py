@@ -49,11 +49,9 @@ def _by_ase(system: System, code: str, surface: Surface | Crystal | None) -> str
 
 def extended(system: System, surface: Surface | Crystal | None) -> str:
     """Return extended XYZ: with roles, ledger, recipe and sites where there is a Surface."""
-    from ase.io import write as write_by_ase
+    from qdsurf.model.files import described, extxyz_text
 
     if isinstance(surface, Surface):
-        from qdsurf.model.files import described
-
         atoms = described(surface)
     else:
         atoms = system.atoms.copy()
@@ -61,9 +59,7 @@ def extended(system: System, surface: Surface | Crystal | None) -> str:
     atoms.set_constraint()
     if system.fixed.any():
         atoms.set_array("fixed", system.fixed)
-    text = io.StringIO()
-    write_by_ase(text, atoms, format="extxyz")
-    return text.getvalue()
+    return extxyz_text(atoms)
 
 
 def molfile(system: System, surface: Surface | Crystal | None) -> str:
